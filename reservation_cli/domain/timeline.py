@@ -1,0 +1,192 @@
+"""A timeline: what happened in one execution, in the same terms on both platforms.
+
+All times are aware UTC datetimes of the service's own clock; only `requested_at` and `accept_ms` come from the client.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal
+
+from reservation_cli.domain.reservation import (
+    Outcome,
+    Platform,
+    Reservation,
+    ReservationRequest,
+    Target,
+    format_time,
+)
+
+SpanKind = Literal["step", "wait", "event", "invocation"]
+SpanStatus = Literal["running", "succeeded", "failed", "timed_out", "cancelled", "unknown"]
+ExecutionStatus = Literal[
+    "queued", "running", "waiting", "paused", "succeeded", "failed", "timed_out", "stopped", "unknown"
+]
+
+ENDED: frozenset[ExecutionStatus] = frozenset({"succeeded", "failed", "timed_out", "stopped"})
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One run of a step's body. Where the body read a clock, `start` and `end` are that clock's."""
+
+    start: datetime | None
+    end: datetime | None
+    status: SpanStatus
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A step, a wait, the wait for an event, or one invocation of the function.
+
+    `start` and `end` are the engine's times; `began` and `ended` are the clock read inside the step's body
+    (None for other kinds, and while it is not known). `scheduled_end` is when a wait is due.
+    """
+
+    kind: SpanKind
+    name: str
+    start: datetime | None
+    end: datetime | None = None
+    status: SpanStatus = "running"
+    scheduled_end: datetime | None = None
+    attempts: tuple[Attempt, ...] = ()
+    error: str | None = None
+    began: datetime | None = None
+    ended: datetime | None = None
+
+    @property
+    def body(self) -> tuple[datetime, datetime] | None:
+        """When the step's body ran, by its own clock."""
+        return (self.began, self.ended) if self.began and self.ended else None
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What ran the workflow."""
+
+    name: str
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """One execution as a platform tells it at one moment (`as_of`): a lane of the picture.
+
+    `polls` counts the requests made to learn it. `notes` are sentences that the reader must see beside it.
+    """
+
+    platform: Platform
+    target: Target
+    ref: str
+    reservation_id: str
+    endpoint: str
+    engine: Engine
+    status: ExecutionStatus
+    as_of: datetime
+    request: ReservationRequest | None = None
+    reservation: Reservation | None = None
+    outcome: Outcome | None = None
+    started: datetime | None = None
+    ended: datetime | None = None
+    spans: tuple[Span, ...] = ()
+    error: str | None = None
+    label: str = ""
+    requested_at: datetime | None = None
+    accept_ms: float | None = None
+    polls: int = 0
+    invocations: int | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing more will happen in this execution."""
+        return self.status in ENDED
+
+    def span(self, name: str) -> Span | None:
+        """The first span of that name."""
+        return next((span for span in self.spans if span.name == name), None)
+
+    @property
+    def hold(self) -> Span | None:
+        """The idle stretch: `hold-window` or `await-confirmation`."""
+        return next((span for span in self.spans if span.kind in ("wait", "event")), None)
+
+    @property
+    def due(self) -> datetime | None:
+        """When the hold ends unless somebody confirms or cancels; None while that is not known."""
+        if self.hold is not None and self.hold.scheduled_end is not None:
+            return self.hold.scheduled_end
+        return self.reservation.expires_at if self.reservation else None
+
+    @property
+    def origin(self) -> datetime | None:
+        """t = 0 of this lane: when the request was sent, else when the execution started."""
+        return self.requested_at or self.started
+
+
+def scheduled_end(start: datetime | None, hold_seconds: int | None) -> datetime | None:
+    """When a wait that began at `start` is due."""
+    return start + timedelta(seconds=hold_seconds) if start and hold_seconds is not None else None
+
+
+def as_json(timeline: Timeline) -> dict[str, object]:
+    """The lane of schema `resv.run/1`, without its metrics."""
+    return {
+        "platform": timeline.platform,
+        "target": timeline.target,
+        "ref": timeline.ref,
+        "reservation_id": timeline.reservation_id,
+        "endpoint": timeline.endpoint,
+        "engine": {"name": timeline.engine.name, "version": timeline.engine.version},
+        "status": timeline.status,
+        "outcome": timeline.outcome,
+        "requested_at": format_time(timeline.requested_at),
+        "started": format_time(timeline.started),
+        "ended": format_time(timeline.ended),
+        "as_of": format_time(timeline.as_of),
+        "error": timeline.error,
+        "notes": list(timeline.notes),
+        "reservation": _reservation_json(timeline.reservation),
+        "spans": [_span_json(span) for span in timeline.spans],
+    }
+
+
+def _span_json(span: Span) -> dict[str, object]:
+    return {
+        "kind": span.kind,
+        "name": span.name,
+        "start": format_time(span.start),
+        "end": format_time(span.end),
+        "scheduled_end": format_time(span.scheduled_end),
+        "status": span.status,
+        "body": {"began": format_time(span.began), "ended": format_time(span.ended)} if span.kind == "step" else None,
+        "error": span.error,
+        "attempts": [
+            {
+                "start": format_time(attempt.start),
+                "end": format_time(attempt.end),
+                "status": attempt.status,
+                "error": attempt.error,
+            }
+            for attempt in span.attempts
+        ],
+    }
+
+
+def _reservation_json(reservation: Reservation | None) -> dict[str, object] | None:
+    if reservation is None:
+        return None
+    return {
+        "reservation_id": reservation.reservation_id,
+        "seat": reservation.seat,
+        "user": reservation.user,
+        "hold_seconds": reservation.hold_seconds,
+        "strategy": reservation.strategy,
+        "status": reservation.status,
+        "created_at": format_time(reservation.created_at),
+        "expires_at": format_time(reservation.expires_at),
+        "ended_at": format_time(reservation.ended_at),
+        "held_until": format_time(reservation.held_until),
+    }

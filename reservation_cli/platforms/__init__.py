@@ -1,0 +1,1 @@
+"""The two platforms behind one protocol; vendor JSON and vendor errors end here."""

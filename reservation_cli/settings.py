@@ -1,0 +1,87 @@
+"""Where settings come from: flags > environment > .env > state > default. The only reader of os.environ."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from reservation_cli.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a command needs to know of its surroundings.
+
+    `environ` is the environment with .env beneath it: what child processes and credential look-ups get.
+    """
+
+    home: Path
+    environ: Mapping[str, str]
+    cloudflare_port: int
+    aws_port: int
+    idle_minutes: float
+
+
+def load(environ: Mapping[str, str] | None = None, directory: Path | None = None) -> Settings:
+    """Settings from the environment and the .env file in `directory` (the current one unless given).
+
+    Raises UsageError when .env cannot be parsed or a number in it is none.
+    """
+    above = dict(os.environ if environ is None else environ)
+    merged = {**_dotenv((directory or Path.cwd()) / ".env"), **above}
+    return Settings(
+        home=_home(merged),
+        environ=merged,
+        cloudflare_port=_port(merged, "RESV_CLOUDFLARE_PORT", 8787),
+        aws_port=_port(merged, "RESV_AWS_PORT", 9014),
+        idle_minutes=_number(merged, "RESV_IDLE_MINUTES", 30.0),
+    )
+
+
+def _home(environ: Mapping[str, str]) -> Path:
+    if named := environ.get("RESV_HOME"):
+        return Path(named).expanduser().absolute()
+    from platformdirs import user_state_path  # deferred: 5 ms that a set RESV_HOME does not need
+
+    return user_state_path("resv", appauthor=False)
+
+
+def _dotenv(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        return {}
+    from dotenv.parser import parse_stream  # deferred: most directories have no .env
+
+    values: dict[str, str] = {}
+    try:
+        with path.open(encoding="utf-8") as stream:
+            for binding in parse_stream(stream):
+                if binding.error:
+                    raise UsageError(
+                        f"{path.name} line {binding.original.line} cannot be read as NAME=value.",
+                        hint=f"Mend that line of {path}, or move the file away.",
+                    )
+                if binding.key is not None and binding.value is not None:
+                    values[binding.key] = binding.value
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path.name} cannot be read: {error}.", hint=f"Mend {path}, or move it away.") from error
+    return values
+
+
+def _port(environ: Mapping[str, str], name: str, default: int) -> int:
+    value = environ.get(name, str(default))
+    if not (value.isascii() and value.isdigit() and 1 <= int(value) <= 65535):
+        raise UsageError(f"{name} must be a port from 1 to 65535, not {value!r}.")
+    return int(value)
+
+
+def _number(environ: Mapping[str, str], name: str, default: float) -> float:
+    value = environ.get(name, str(default))
+    try:
+        number = float(value)
+    except ValueError as error:
+        raise UsageError(f"{name} must be a number, not {value!r}.") from error
+    if not 0 < number < float("inf"):
+        raise UsageError(f"{name} must be above 0, not {value!r}.")
+    return number
