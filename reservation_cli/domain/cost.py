@@ -28,8 +28,8 @@ AWS = {
     "dynamodb_read": 0.125 / 1e6,
 }
 
-CLOUDFLARE_ASSUMED = {"requests": 1, "cpu_ms": 10, "kv_writes": 2, "durable_object_requests": 6}
-AWS_ASSUMED = {
+CLOUDFLARE_ASSUMED: dict[str, float] = {"requests": 1, "cpu_ms": 10, "kv_writes": 2, "durable_object_requests": 6}
+AWS_ASSUMED: dict[str, float] = {
     "billed_ms_per_invocation": 100,
     "memory_gb": 0.25,
     "written_kb": 2,

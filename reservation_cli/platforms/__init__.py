@@ -1,1 +1,61 @@
 """The two platforms behind one protocol; vendor JSON and vendor errors end here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from reservation_cli.domain.reservation import Platform, Reservation, ReservationRequest, Target
+from reservation_cli.domain.timeline import Timeline
+from reservation_cli.settings import Settings
+
+NAMES: dict[Platform, str] = {"cloudflare": "Cloudflare", "aws": "AWS"}
+
+
+class PlatformClient(Protocol):
+    """One platform at one target.
+
+    A ref names an execution: a reservation id, or on AWS also the ARN of a durable execution. Every call raises the
+    errors of `reservation_cli.errors` only: NotFoundError, ConflictError, PlatformError, NotConfiguredError,
+    TimedOutError, and UsageError for a ref that belongs elsewhere.
+    """
+
+    platform: Platform
+    target: Target
+
+    def reserve(self, request: ReservationRequest) -> Timeline:
+        """Start the workflow and wait, for seconds at most, until the hold exists or is refused.
+
+        The same request again returns the same execution. The timeline's reservation is None when the hold is
+        not known yet, and `rejected` when somebody else has the seat.
+        """
+
+    def confirm(self, ref: str) -> Reservation:
+        """Confirm the held seat. ConflictError when it is too late or decided otherwise."""
+
+    def cancel(self, ref: str) -> Reservation:
+        """Give the held seat back. ConflictError when it is too late or decided otherwise."""
+
+    def timeline(self, ref: str) -> Timeline:
+        """The execution as it stands: one request."""
+
+    def reservation(self, ref: str) -> Reservation:
+        """The reservation as its seat has it, strongly consistent."""
+
+    def executions(self, limit: int) -> Sequence[Timeline]:
+        """The newest executions, newest first."""
+
+
+def connect(settings: Settings, platform: Platform, progress: Callable[[str], None]) -> PlatformClient:
+    """A client of `platform` where the reservation workflow runs: on the local stack, which is started when needed."""
+    from reservation_cli.local import stack  # deferred: a client of a cloud needs none of it
+
+    running = stack.ensure(settings, progress)
+    stack.touch(settings.home)
+    if platform == "cloudflare":
+        from reservation_cli.platforms.cloudflare import CloudflareClient  # deferred: httpx, 60 ms
+
+        return CloudflareClient.local(running)
+    from reservation_cli.platforms.aws import AwsClient  # deferred: boto3, 130 ms
+
+    return AwsClient.local(running)

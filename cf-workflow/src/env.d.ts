@@ -1,0 +1,4 @@
+interface Env {
+  /** Secret. When it is set, every POST must carry it as its bearer token. */
+  API_TOKEN?: string;
+}

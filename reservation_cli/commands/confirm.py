@@ -1,0 +1,13 @@
+"""resv confirm: confirm a held seat."""
+
+from __future__ import annotations
+
+import typer
+
+from reservation_cli.decide import decide
+from reservation_cli.options import Json, On, OnPlatform, Ref, begin
+
+
+def command(context: typer.Context, ref: Ref = "last", on: OnPlatform = On.both, json: Json = False) -> None:
+    """Confirm a reservation while its hold lasts."""
+    decide(begin(context, json), "confirm", ref, on)

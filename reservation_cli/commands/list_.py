@@ -1,0 +1,52 @@
+"""resv list: the newest reservations on both platforms."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from reservation_cli import lanes
+from reservation_cli.domain.reservation import STATUSES
+from reservation_cli.domain.timeline import Timeline
+from reservation_cli.errors import ResvError, UsageError
+from reservation_cli.options import Json, On, OnPlatform, begin, platforms_of
+
+
+def command(
+    context: typer.Context,
+    on: OnPlatform = On.both,
+    status: Annotated[
+        str | None, typer.Option(help="Only held, confirmed, expired, cancelled or rejected ones.")
+    ] = None,
+    seat: Annotated[str | None, typer.Option(help="Only this seat.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many executions to look at, on each platform.")] = 20,
+    json: Json = False,
+) -> None:
+    """List the newest reservations."""
+    if status is not None and status not in STATUSES:
+        raise UsageError(f"{status!r} is no status of a reservation.", hint=f"One of: {', '.join(STATUSES)}.")
+    me = begin(context, json)
+    answers = lanes.together(
+        [lambda client=client: client.executions(limit) for client in me.clients(platforms_of(on))]
+    )
+    for answer in answers:
+        if isinstance(answer, ResvError):
+            raise answer
+    rows = [lane for answer in answers if not isinstance(answer, ResvError) for lane in answer]
+    rows = [lane for lane in rows if _wanted(lane, status, seat)]
+    rows.sort(key=lambda lane: lane.started or lane.as_of, reverse=True)
+
+    from reservation_cli.render import console  # deferred: rich
+    from reservation_cli.render import json as as_json
+
+    if json:
+        me.output.data(as_json.list_json(rows))
+    else:
+        me.output.view(lambda width: console.list_view(rows, width))
+
+
+def _wanted(lane: Timeline, status: str | None, seat: str | None) -> bool:
+    reservation = lane.reservation
+    found_seat = reservation.seat if reservation else lane.request.seat if lane.request else None
+    return (status is None or (reservation is not None and reservation.status == status)) and seat in (None, found_seat)

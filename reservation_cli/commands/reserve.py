@@ -1,0 +1,49 @@
+"""resv reserve: hold a seat on one platform or on both."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from reservation_cli import lanes
+from reservation_cli.domain.reservation import ReservationRequest, new_reservation_id, parse_hold
+from reservation_cli.errors import ConflictError
+from reservation_cli.options import Hold, Json, On, OnPlatform, Seat, Strategy, StrategyName, User, begin, platforms_of
+
+
+def command(
+    context: typer.Context,
+    seat: Seat,
+    user: User = "anonymous",
+    hold: Hold = "15m",
+    strategy: Strategy = StrategyName.sleep,
+    on: OnPlatform = On.both,
+    reservation_id: Annotated[
+        str | None, typer.Option("--id", help="The reservation id; the same request again gets the same answer.")
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Follow it until it ends; with --json as NDJSON.")] = False,
+    json: Json = False,
+) -> int:
+    """Hold a seat: resv reserve --seat A1 --user user123."""
+    name = reservation_id or new_reservation_id()
+    request = ReservationRequest(name, seat, user, parse_hold(hold), strategy.value)
+    me = begin(context, json)
+    clients = me.clients(platforms_of(on))
+
+    from reservation_cli.live import follow_live
+    from reservation_cli.render.console import reserve_view, status_view  # deferred: bad input costs no rich
+    from reservation_cli.render.json import run_json
+
+    with lanes.resumable(name):
+        reserved = lanes.reserve(me.settings.home, [(client, request) for client in clients])
+        timelines = tuple(lane for _, lane in reserved)
+        if watch:
+            timelines = follow_live(
+                me.output, reserved, status_view, lambda now: me.output.line(run_json(now)) if json else None
+            )
+        elif json:
+            me.output.data(run_json(timelines))
+        else:
+            me.output.view(lambda width: reserve_view(timelines, width))
+    return ConflictError.exit_code if any(lane.outcome == "rejected" for lane in timelines) else 0

@@ -1,0 +1,36 @@
+"""The ARN of a durable execution."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from reservation_cli.errors import UsageError
+
+_ARN = re.compile(
+    r"arn:aws[a-z-]*:lambda:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):function:(?P<function>[A-Za-z0-9_-]+)"
+    r":(?P<version>[A-Za-z0-9$_-]+)/durable-execution/(?P<name>[A-Za-z0-9_-]{1,64})/(?P<execution>[A-Za-z0-9-]+)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionArn:
+    """Its parts; `name` is the DurableExecutionName, which is the reservation id."""
+
+    region: str
+    account: str
+    function: str
+    version: str
+    name: str
+    execution: str
+
+
+def parse_arn(arn: str) -> ExecutionArn:
+    """The parts of `arn`; UsageError unless it is the ARN of a durable execution."""
+    match = _ARN.fullmatch(arn)
+    if match is None:
+        raise UsageError(
+            f"That is not the ARN of a durable execution: {arn!r}.",
+            hint="It looks like arn:aws:lambda:REGION:ACCOUNT:function:NAME:VERSION/durable-execution/NAME/ID.",
+        )
+    return ExecutionArn(**match.groupdict())

@@ -1,0 +1,172 @@
+"""Several lanes at once: one thread each, since both clients are synchronous."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+from reservation_cli import store
+from reservation_cli.domain.reservation import Platform, ReservationRequest, check_reservation_id
+from reservation_cli.domain.timeline import Timeline
+from reservation_cli.errors import Interrupted, NotFoundError, ResvError, UsageError
+from reservation_cli.follow import follow
+from reservation_cli.platforms import NAMES, PlatformClient
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The lanes of a ref, each with its client, and the platforms that do not know it."""
+
+    lanes: tuple[tuple[PlatformClient, Timeline], ...]
+    missing: tuple[Platform, ...]
+
+    @property
+    def timelines(self) -> tuple[Timeline, ...]:
+        """The lanes without their clients."""
+        return tuple(timeline for _, timeline in self.lanes)
+
+
+def together(calls: Sequence[Callable[[], T]]) -> list[T | ResvError]:
+    """Make the calls at the same time; an error of ours takes the place of the result, any other is raised."""
+    answers: queue.SimpleQueue[tuple[int, T | BaseException]] = queue.SimpleQueue()
+
+    def run(index: int, call: Callable[[], T]) -> None:
+        try:
+            answers.put((index, call()))
+        except BaseException as error:  # noqa: BLE001 - handed to the caller's thread below
+            answers.put((index, error))
+
+    for index, call in enumerate(calls):
+        # Daemons: Ctrl-C must not wait for an answer that nobody reads any more.
+        threading.Thread(target=run, args=(index, call), daemon=True).start()
+    results = dict(answers.get() for _ in calls)
+    ordered: list[T | ResvError] = []
+    for index in range(len(calls)):
+        result = results[index]
+        if isinstance(result, BaseException) and not isinstance(result, ResvError):
+            raise result
+        ordered.append(result)
+    return ordered
+
+
+def reserve(
+    home: Path, pairs: Sequence[tuple[PlatformClient, ReservationRequest]]
+) -> list[tuple[PlatformClient, Timeline]]:
+    """Send all requests at once and remember what was accepted, before any error is raised."""
+    answers = together([lambda client=client, request=request: client.reserve(request) for client, request in pairs])
+    accepted = [(client, lane) for (client, _), lane in zip(pairs, answers, strict=True) if isinstance(lane, Timeline)]
+    store.remember(home, [lane for _, lane in accepted])
+    for answer in answers:
+        if isinstance(answer, ResvError):
+            others = ", ".join(f"{NAMES[lane.platform]} has {lane.reservation_id}" for _, lane in accepted)
+            if others:
+                answer.hint = f"{answer.hint or ''} {others}, and goes on.".strip()
+            raise answer
+    return accepted
+
+
+def find(home: Path, clients: Sequence[PlatformClient], ref: str) -> Found:
+    """The lanes of `ref` (an ARN, a reservation id, or `last`), each with the reservation as its seat has it.
+
+    Raises NotFoundError when no platform knows it; any other error of a platform as it is.
+    """
+    known = store.refs(home, ref)
+    answers = together([lambda client=client: _look(client, known.get(client.platform, ref)) for client in clients])
+    lanes: list[tuple[PlatformClient, Timeline]] = []
+    missing: list[Platform] = []
+    for client, answer in zip(clients, answers, strict=True):
+        if isinstance(answer, NotFoundError):
+            missing.append(client.platform)
+        elif isinstance(answer, ResvError):
+            raise answer
+        else:
+            lanes.append((client, store.with_client_clock(home, answer)))
+    if not lanes:
+        places = " or ".join(NAMES[platform] for platform in missing)
+        raise NotFoundError(f"There is no reservation {ref} on {places}.", hint="`resv list` shows what there is.")
+    return Found(tuple(lanes), tuple(missing))
+
+
+@contextmanager
+def resumable(ref: str) -> Iterator[None]:
+    """Ctrl-C within says that the reservation goes on, and how to come back to it."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise Interrupted(
+            f"Interrupted; {ref} goes on by itself.", hint=f"Come back to it: resv status {ref} --watch"
+        ) from error
+
+
+def resolve(home: Path, ref: str) -> str:
+    """`ref` with `last` replaced by the id that it stands for; UsageError when it is neither an ARN nor an id."""
+    if ref == "last":
+        return store.last(home)
+    if ref.startswith("arn:"):
+        from reservation_cli.domain.arn import parse_arn  # deferred: most refs are ids
+
+        parse_arn(ref)
+        return ref
+    try:
+        return check_reservation_id(ref)
+    except ValueError as error:
+        raise UsageError(
+            f"{error} Got {ref!r}.", hint="Give a reservation id, the ARN of an execution, or last."
+        ) from error
+
+
+def watch(
+    lanes: Sequence[tuple[PlatformClient, Timeline]],
+    nudges: Sequence[threading.Event],
+    frame_seconds: float | None = None,
+) -> Iterator[tuple[Timeline, ...]]:
+    """All lanes' latest timelines each time that one changes, until all are over; the first error ends it.
+
+    With `frame_seconds` also once per that time, for a countdown. `nudges[i]` makes lane i ask at once.
+    """
+    news: queue.SimpleQueue[tuple[int, Timeline | BaseException | None]] = queue.SimpleQueue()
+
+    def run(index: int, client: PlatformClient, first: Timeline) -> None:
+        try:
+            for timeline in follow(client, first, nudges[index]):
+                news.put((index, timeline))
+            news.put((index, None))
+        except BaseException as error:  # noqa: BLE001 - handed to the caller's thread below
+            news.put((index, error))
+
+    latest = [timeline for _, timeline in lanes]
+    for index, (client, first) in enumerate(lanes):
+        threading.Thread(target=run, args=(index, client, first), daemon=True).start()
+    going = len(lanes)
+    yield tuple(latest)
+    while going:
+        try:
+            index, item = news.get(timeout=frame_seconds)
+        except queue.Empty:
+            yield tuple(latest)
+            continue
+        if isinstance(item, BaseException):
+            raise item
+        if item is None:
+            going -= 1
+            continue
+        latest[index] = item
+        yield tuple(latest)
+
+
+def _look(client: PlatformClient, ref: str) -> Timeline:
+    timeline = client.timeline(ref)
+    if timeline.is_over and timeline.outcome:
+        return timeline
+    try:
+        seat = client.reservation(ref)
+    except NotFoundError:
+        return timeline  # the execution is there, its hold is not: yet, or never (its input was refused)
+    return replace(timeline, reservation=seat, outcome=seat.outcome)

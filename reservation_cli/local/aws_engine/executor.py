@@ -1,0 +1,418 @@
+"""The engine's executor with what the Lambda service does and the pinned engine does not."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from threading import Event, Lock
+from typing import TypeVar
+from uuid import uuid4
+
+from aws_durable_execution_sdk_python.lambda_service import (
+    CallbackOptions,
+    CallbackTimeoutType,
+    ErrorObject,
+    Operation,
+    OperationAction,
+    OperationStatus,
+    OperationType,
+    OperationUpdate,
+)
+from aws_durable_execution_sdk_python_testing.checkpoint.processor import CheckpointProcessor
+from aws_durable_execution_sdk_python_testing.checkpoint.processors.callback import CallbackProcessor
+from aws_durable_execution_sdk_python_testing.checkpoint.processors.context import ContextProcessor
+from aws_durable_execution_sdk_python_testing.checkpoint.processors.execution import ExecutionProcessor
+from aws_durable_execution_sdk_python_testing.checkpoint.processors.invoke import ChainedInvokeProcessor
+from aws_durable_execution_sdk_python_testing.checkpoint.processors.step import StepProcessor
+from aws_durable_execution_sdk_python_testing.checkpoint.processors.wait import WaitProcessor
+from aws_durable_execution_sdk_python_testing.checkpoint.transformer import CheckpointRequestDispatcher
+from aws_durable_execution_sdk_python_testing.exceptions import (
+    InvalidInvocationOutputError,
+    ResourceNotFoundException,
+)
+from aws_durable_execution_sdk_python_testing.execution import Execution
+from aws_durable_execution_sdk_python_testing.executor import Executor
+from aws_durable_execution_sdk_python_testing.invoker import InvokeResponse
+from aws_durable_execution_sdk_python_testing.model import StartDurableExecutionInput, executed_version
+from aws_durable_execution_sdk_python_testing.observer import ExecutionNotifier
+from aws_durable_execution_sdk_python_testing.threads import DaemonThreadPool
+from aws_durable_execution_sdk_python_testing.token import CallbackToken
+from aws_durable_execution_sdk_python_testing.worker.checkpoint_tasks import CallableTask
+from aws_durable_execution_sdk_python_testing.worker.status import InvocationState
+
+from reservation_cli.local.aws_engine.clock import MillisecondClock, WallClockScheduler
+from reservation_cli.local.aws_engine.errors import callback_closed, invalid_parameter, not_found
+from reservation_cli.local.aws_engine.execution import LocalExecution
+from reservation_cli.local.aws_engine.host import (
+    HandlerHost,
+    HostUnavailableError,
+    InvocationAbandonedError,
+    InvocationFailedError,
+)
+from reservation_cli.local.aws_engine.lanes import LaneRegistry
+from reservation_cli.local.aws_engine.store import SqliteStore
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+_INVOCATION_THREADS = 64
+_INVOCATION_ERRORS = (
+    HostUnavailableError,
+    InvalidInvocationOutputError,
+    InvocationAbandonedError,
+    InvocationFailedError,
+    ResourceNotFoundException,
+    TimeoutError,
+)
+# After a crash the host is usually back within a second, and `HandlerHost` waits for it; the growing delay is for a
+# handler that crashes its process every time. The last attempt has no delay: it fails the execution.
+_CRASH_RETRY_SECONDS = (0.1, 0.5, 2.0, 5.0)
+
+
+class _StepProcessor(StepProcessor):
+    """Keeps the state of a wait-for-condition when its next attempt starts, as the service does."""
+
+    def process(
+        self,
+        update: OperationUpdate,
+        current_op: Operation | None,
+        notifier: ExecutionNotifier,
+        execution_arn: str,
+        now: datetime,
+    ) -> Operation:
+        operation = super().process(update, current_op, notifier, execution_arn, now)
+        previous = current_op.step_details if current_op is not None else None
+        if update.action is OperationAction.START and previous is not None and operation.step_details is not None:
+            return replace(operation, step_details=replace(operation.step_details, result=previous.result))
+        return operation
+
+
+class LocalExecutor(Executor):
+    """Starts, resumes and ends durable executions, and survives a restart (see `recovery`)."""
+
+    def __init__(
+        self,
+        store: SqliteStore,
+        scheduler: WallClockScheduler,
+        host: HandlerHost,
+        clock: MillisecondClock,
+        region: str,
+    ) -> None:
+        super().__init__(
+            store=store,
+            scheduler=scheduler,
+            invoker=host,
+            checkpoint_processor=CheckpointProcessor(store, scheduler, clock),
+            registry=LaneRegistry(store, scheduler),
+            clock=clock,
+            region=region,
+        )
+        self._executions = store
+        self._invocation_pool = DaemonThreadPool(max_workers=_INVOCATION_THREADS, thread_name_prefix="invocation")
+        self._dispatcher = CheckpointRequestDispatcher(
+            {
+                OperationType.STEP: _StepProcessor(),
+                OperationType.WAIT: WaitProcessor(),
+                OperationType.CONTEXT: ContextProcessor(),
+                OperationType.CALLBACK: CallbackProcessor(),
+                OperationType.EXECUTION: ExecutionProcessor(),
+                OperationType.CHAINED_INVOKE: ChainedInvokeProcessor(self.preflight_chained_invoke),
+            }
+        )
+        self._waiting: dict[str, Event] = {}
+        self._waiting_lock = Lock()
+        host.still_running = lambda arn: not store.load(arn).is_complete
+
+    # Start and end
+
+    def _create_execution(
+        self, input: StartDurableExecutionInput, parent_execution_arn: str | None = None
+    ) -> LocalExecution:
+        """Create and store an execution with an ARN of the service's shape."""
+        start = replace(input, invocation_id=input.invocation_id or str(uuid4()))
+        version = executed_version(start.function_qualifier)
+        execution = LocalExecution(
+            f"arn:aws:lambda:{self.region}:{start.account_id}:function:{start.function_name}:{version}"
+            f"/durable-execution/{start.execution_name}/{start.invocation_id}",
+            start,
+            [],
+        )
+        execution.region = self.region
+        execution.parent_execution_arn = parent_execution_arn
+        execution.start(now=self._clock.now())
+        self._store.update(execution)
+        return execution
+
+    def _launch_execution(self, execution: Execution, timeout_seconds: int) -> None:
+        self.arm_execution_timeout(self._executions.load(execution.durable_execution_arn))
+        self._invoke_execution(execution.durable_execution_arn)
+
+    def wait_for_end(self, arn: str) -> LocalExecution:
+        """Block until the execution has ended and its end is on disk."""
+        with self._waiting_lock:
+            ended = self._waiting.setdefault(arn, Event())
+        execution = self.find(arn)
+        if execution.is_complete:
+            with self._waiting_lock:
+                self._waiting.pop(arn, None)
+        else:
+            ended.wait()
+        return self.find(arn)
+
+    def find(self, arn: str) -> LocalExecution:
+        """The execution with that ARN. Raises `ApiError` 404 when there is none."""
+        try:
+            return self._executions.load(arn)
+        except KeyError as error:
+            raise not_found(f"Durable execution not found: {arn}") from error
+
+    def _complete_events(self, execution_arn: str) -> None:
+        super()._complete_events(execution_arn)
+        with self._pending_wakeup_lock:
+            wakeup = self._pending_wakeup.pop(execution_arn, None)
+        if wakeup is not None:
+            wakeup.cancel()
+        for operation in self._executions.load(execution_arn).operations:
+            if operation.callback_details is not None:
+                self._cleanup_callback_timeouts(operation.callback_details.callback_id)
+        with self._waiting_lock:
+            ended = self._waiting.pop(execution_arn, None)
+        if ended is not None:
+            ended.set()
+
+    # Invocations
+
+    def _invoke_execution(self, execution_arn: str, delay: float = 0) -> None:
+        """Invoke the handler on a thread of the pool, after `delay` seconds."""
+        if delay == 0:
+            self._invocation_pool.submit(self._invoke, execution_arn)
+            return
+
+        async def later() -> None:
+            self._invocation_pool.submit(self._invoke, execution_arn)
+
+        self._scheduler.call_later(later, delay=delay)
+
+    def _invoke(self, arn: str) -> None:
+        try:
+            claim = self._on_lane(arn, lambda: self._begin_invocation(arn))
+            if claim is None:
+                return
+            execution, invocation_input, seq = claim
+            start_input = execution.start_input
+            started = self._clock.now()
+            try:
+                response = self._invoker.invoke(
+                    f"{start_input.function_name}:{execution.executed_version()}",
+                    invocation_input,
+                    tenant_id=start_input.tenant_id,
+                )
+            except _INVOCATION_ERRORS as error:
+                self._end_failed_invocation(arn, error, started)
+                return
+            ended = self._clock.now()
+            self._on_lane(arn, lambda: self._finish_invocation(arn, response, started, ended, seq))
+        except Exception:
+            logger.exception("[%s] the engine failed around an invocation", arn)
+
+    def _end_failed_invocation(self, arn: str, error: Exception, started: datetime) -> None:
+        ended = self._clock.now()
+        match error:
+            case InvocationFailedError():
+                failure = error
+                self._on_lane(arn, lambda: self._retry_after_failure(arn, failure, started, ended))
+            case InvocationAbandonedError():
+                self._on_lane(arn, lambda: self._set_invocation_gate(arn, InvocationState.COMPLETED))
+            case ResourceNotFoundException():
+                missing = ErrorObject(str(error), "ResourceNotFoundException", None, None)
+                self._on_lane(arn, lambda: self._fail_invocation_not_found(arn, missing))
+            case InvalidInvocationOutputError(request_id=request_id):
+                invalid = self._invalid_output_error(str(error))
+                self._on_lane(arn, lambda: self._fail_after_invalid_output(arn, invalid, started, ended, request_id))
+            case TimeoutError():
+                late = ErrorObject.from_message("The function did not answer in time")
+                self._on_lane(arn, lambda: self._retry_after_timeout(arn, late, started, ended))
+            case _:
+                unavailable = ErrorObject.from_exception(error)
+                logger.warning("[%s] %s", arn, error)
+                self._on_lane(arn, lambda: self._retry_after_error(arn, unavailable))
+
+    def _on_lane(self, arn: str, work: Callable[[], T]) -> T:
+        return self._registry.submit(arn, CallableTask(work)).result()
+
+    def _finish_invocation(
+        self,
+        execution_arn: str,
+        invoke_response: InvokeResponse,
+        invocation_start: datetime,
+        invocation_end: datetime,
+        invocation_seq: int | None = None,
+    ) -> None:
+        super()._finish_invocation(execution_arn, invoke_response, invocation_start, invocation_end, invocation_seq)
+        execution = self._executions.load(execution_arn)
+        # A failed validation has counted an attempt, and its retry is still due.
+        if not execution.is_complete and execution.consecutive_failed_invocation_attempts == 0:
+            execution.invocation_due = False
+            self._store.save(execution)
+
+    def _retry_after_failure(
+        self, arn: str, failure: InvocationFailedError, started: datetime, ended: datetime
+    ) -> None:
+        """Record a crashed invocation, then invoke again or, after too many in a row, fail the execution."""
+        execution = self._executions.load(arn)
+        execution.record_invocation_completion(started, ended, failure.request_id)
+        execution.invocation_errors[failure.request_id] = failure.error
+        self._store.save(execution)
+        if execution.is_complete:
+            self._set_invocation_gate(arn, InvocationState.COMPLETED)
+            return
+        self._set_invocation_gate(arn, InvocationState.PRE_INVOKE)
+        execution.consecutive_failed_invocation_attempts += 1
+        failures = execution.consecutive_failed_invocation_attempts
+        logger.warning("[%s] invocation failed (%d in a row): %s", arn, failures, failure)
+        if failures >= self.MAX_CONSECUTIVE_FAILED_ATTEMPTS:
+            self._fail_workflow(arn, failure.error)
+            return
+        delay = _CRASH_RETRY_SECONDS[failures - 1] if failure.crashed else self.RETRY_BACKOFF_SECONDS
+        self._invoke_execution(arn, delay=delay)
+
+    def _retry_after_error(self, execution_arn: str, error: ErrorObject) -> None:
+        if self._executions.load(execution_arn).is_complete:
+            self._set_invocation_gate(execution_arn, InvocationState.COMPLETED)
+            return
+        super()._retry_after_error(execution_arn, error)
+
+    # Timers
+
+    def arm_execution_timeout(self, execution: LocalExecution) -> None:
+        """Time the execution out when its time, counted from its start, is over."""
+        arn = execution.durable_execution_arn
+        seconds = execution.start_input.execution_timeout_seconds
+        error = ErrorObject.from_message(f"Execution timed out after {seconds} seconds.")
+
+        async def time_out() -> None:
+            await self._lane_future(arn, lambda: self._apply_timeout(arn, error))
+
+        at = execution.started + timedelta(seconds=seconds)
+        self._execution_timeouts[arn] = self._scheduler.call_later(time_out, delay=self._clock.arm(at))
+
+    def _apply_timeout(self, execution_arn: str, error: ErrorObject) -> None:
+        if self._executions.load(execution_arn).is_complete:
+            return
+        super()._apply_timeout(execution_arn, error)
+        self._complete_events(execution_arn)
+
+    def arm_wakeup(self, arn: str) -> None:
+        """Wake the execution when its next wait or step retry is due."""
+        self._schedule_earliest_pending(arn)
+
+    def invoke(self, arn: str) -> None:
+        """Invoke the handler of an execution that has not ended."""
+        self._invoke_execution(arn)
+
+    def _schedule_callback_timeouts(
+        self, execution_arn: str, callback_options: CallbackOptions | None, callback_id: str
+    ) -> None:
+        execution = self._executions.load(execution_arn)
+        _, operation = execution.find_callback_operation(callback_id)
+        self.arm_callback(execution, operation)
+
+    def arm_callback(self, execution: LocalExecution, operation: Operation) -> None:
+        """Arm what is left of an open callback's timeout and of its heartbeat timeout."""
+        details, created = operation.callback_details, operation.start_timestamp
+        if details is None or created is None:
+            raise ValueError(f"operation {operation.operation_id} is not a started callback")
+        options = execution.callback_options(operation.operation_id)
+        arn, callback_id = execution.durable_execution_arn, details.callback_id
+        self._cleanup_callback_timeouts(callback_id)
+        if options.timeout_seconds > 0:
+            at = created + timedelta(seconds=options.timeout_seconds)
+            error = _callback_error(CallbackTimeoutType.TIMEOUT, "Callback timed out")
+            self._callback_timeouts[callback_id] = self._scheduler.call_later(
+                self._callback_timer(arn, callback_id, error), delay=self._clock.arm(at)
+            )
+        if options.heartbeat_timeout_seconds > 0:
+            beat = execution.heartbeats.get(operation.operation_id, created)
+            at = beat + timedelta(seconds=options.heartbeat_timeout_seconds)
+            error = _callback_error(CallbackTimeoutType.HEARTBEAT, "Callback timed out on heartbeat")
+            self._callback_heartbeats[callback_id] = self._scheduler.call_later(
+                self._callback_timer(arn, callback_id, error), delay=self._clock.arm(at)
+            )
+
+    def _callback_timer(self, arn: str, callback_id: str, error: ErrorObject) -> Callable[[], object]:
+        async def time_out() -> None:
+            await self._lane_future(arn, lambda: self._apply_callback_timeout(callback_id, error))
+
+        return time_out
+
+    def _apply_callback_timeout(self, callback_id: str, error: ErrorObject) -> None:
+        execution = self._executions.load(CallbackToken.from_str(callback_id).execution_arn)
+        _, operation = execution.find_callback_operation(callback_id)
+        if execution.is_complete or operation.status is not OperationStatus.STARTED:
+            return
+        execution.complete_callback_timeout(callback_id, error, now=self._clock.now())
+        self._store.update(execution)
+        self._cleanup_callback_timeouts(callback_id)
+        self._invoke_execution(execution.durable_execution_arn)
+
+    def _lane_future(self, arn: str, work: Callable[[], T]) -> asyncio.Future[T]:
+        return asyncio.wrap_future(self._registry.submit(arn, CallableTask(work)))
+
+    # Callbacks
+
+    def succeed_callback(self, callback_id: str, result: bytes) -> None:
+        """Complete a callback. Raises `ApiError`: 400 for a malformed or closed one, 404 for an unknown one."""
+        self._answer_callback(
+            callback_id, lambda execution: execution.complete_callback_success(callback_id, result, self._clock.now())
+        )
+
+    def fail_callback(self, callback_id: str, error: ErrorObject) -> None:
+        """Fail a callback. Raises as `succeed_callback` does."""
+        self._answer_callback(
+            callback_id, lambda execution: execution.complete_callback_failure(callback_id, error, self._clock.now())
+        )
+
+    def beat_callback(self, callback_id: str) -> None:
+        """Restart a callback's heartbeat timeout. Raises as `succeed_callback` does."""
+        execution, _ = self._open_callback(callback_id)
+
+        def beat() -> None:
+            execution, operation = self._open_callback(callback_id)
+            execution.heartbeats[operation.operation_id] = self._clock.now()
+            self._store.update(execution)
+            self.arm_callback(execution, operation)
+
+        self._on_lane(execution.durable_execution_arn, beat)
+
+    def _answer_callback(self, callback_id: str, complete: Callable[[LocalExecution], Operation]) -> None:
+        execution, _ = self._open_callback(callback_id)
+        arn = execution.durable_execution_arn
+
+        def answer() -> None:
+            execution, _ = self._open_callback(callback_id)
+            complete(execution)
+            self._store.update(execution)
+            self._cleanup_callback_timeouts(callback_id)
+
+        self._on_lane(arn, answer)
+        self._invoke_execution(arn)
+
+    def _open_callback(self, callback_id: str) -> tuple[LocalExecution, Operation]:
+        try:
+            token = CallbackToken.from_str(callback_id)
+        except (ValueError, KeyError, TypeError) as error:
+            raise invalid_parameter(f"Invalid callback id: {callback_id}") from error
+        execution = self.find(token.execution_arn)
+        for operation in execution.operations:
+            if operation.callback_details is not None and operation.callback_details.callback_id == callback_id:
+                if execution.is_complete or operation.status is not OperationStatus.STARTED:
+                    raise callback_closed(callback_id)
+                return execution, operation
+        raise not_found(f"Callback not found: {callback_id}")
+
+
+def _callback_error(kind: CallbackTimeoutType, message: str) -> ErrorObject:
+    return ErrorObject(message=message, type=kind.value, data=None, stack_trace=None)

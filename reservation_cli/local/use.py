@@ -1,0 +1,42 @@
+"""When a stack was last used, by asking its engines: for the idle stop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from urllib.parse import quote
+
+from reservation_cli.local import localhttp
+from reservation_cli.local.plan import Child
+from reservation_cli.local.wake import API
+
+_ENDED = {"complete", "errored", "terminated"}
+
+
+def last_use(children: Iterable[Child]) -> float | None:
+    """The latest use that the engines know of, in epoch seconds (0: none); None while one has something unfinished.
+
+    An engine that does not answer has something unfinished, for all that is known.
+    """
+    try:
+        uses = [_last_use(child) for child in children]
+    except OSError:
+        return None
+    return None if None in uses else max((use for use in uses if use is not None), default=0.0)
+
+
+def _last_use(child: Child) -> float | None:
+    if child.reports_use:
+        health = localhttp.get(child.port, child.path)
+        return None if health["running"] else (health["last_request"] or 0) / 1000
+    if child.workflow:
+        # Newest first.
+        listing = localhttp.get(child.port, f"{API}/{quote(child.workflow)}/instances?per_page=1", timeout=30)
+        if set(listing["result_info"]["status_counts"]) - _ENDED:
+            return None
+        return max((_epoch(instance["created_on"]) for instance in listing["result"]), default=0.0)
+    return 0.0
+
+
+def _epoch(timestamp: str) -> float:
+    return datetime.fromisoformat(timestamp).timestamp()

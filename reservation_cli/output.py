@@ -1,0 +1,72 @@
+"""Where text goes: data to stdout, all else to stderr. The one sink of the commands, who say what they mean."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+View = Callable[[int], "RenderableType"]
+
+
+class Output:
+    """stdout and stderr of one command, as text for people or as JSON for programs."""
+
+    def __init__(self, *, as_json: bool, environ: Mapping[str, str]) -> None:
+        self.as_json = as_json
+        self._environ = environ
+
+    def data(self, value: Mapping[str, object]) -> None:
+        """One JSON document on stdout."""
+        print(json.dumps(value, ensure_ascii=False, indent=2), flush=True)  # noqa: T201 - the sink itself
+
+    def line(self, value: Mapping[str, object]) -> None:
+        """One line of NDJSON on stdout."""
+        print(json.dumps(value, ensure_ascii=False), flush=True)  # noqa: T201 - the sink itself
+
+    def text(self, value: str) -> None:
+        """Plain text on stdout, as it is."""
+        print(value, flush=True)  # noqa: T201 - the sink itself
+
+    def view(self, view: View) -> None:
+        """A drawing on stdout."""
+        console = self._console()
+        console.print(view(console.width), soft_wrap=False)
+
+    def note(self, message: str) -> None:
+        """A line of progress, a hint or a warning, on stderr."""
+        print(message, file=sys.stderr, flush=True)  # noqa: T201 - the sink itself
+
+    @property
+    def is_live(self) -> bool:
+        """Whether frames may be redrawn: a person looks at a terminal that can."""
+        return not self.as_json and sys.stdout.isatty() and self._environ.get("TERM") != "dumb"
+
+    @contextmanager
+    def live(self) -> Iterator[Callable[[View], None]]:
+        """Gives a function that redraws; the last frame stays. Only when `is_live`."""
+        from rich.live import Live  # deferred: 20 ms that no other command needs
+
+        console = self._console()
+        with Live(console=console, auto_refresh=False, vertical_overflow="visible") as live:
+            yield lambda view: live.update(view(console.width), refresh=True)
+
+    def _console(self) -> Console:
+        from rich.console import Console  # deferred: 30 ms that --json does not need
+
+        width = self._environ.get("COLUMNS", "")
+        fixed = int(width) if width.isdigit() and int(width) > 0 else None
+        if fixed is None and not sys.stdout.isatty():
+            fixed = 80
+        return Console(highlight=False, width=fixed, _environ=dict(self._environ))
+
+
+def flush_quietly() -> None:
+    """After a reader such as `head` has gone: keep the interpreter from complaining about it at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

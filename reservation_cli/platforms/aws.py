@@ -1,0 +1,224 @@
+"""AWS Lambda durable functions through boto3: the durable function runs it, the seats function decides."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from boto3.session import Session
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, ReadTimeoutError
+
+from reservation_cli.domain.arn import parse_arn
+from reservation_cli.domain.reservation import (
+    Platform,
+    Reservation,
+    ReservationRequest,
+    Target,
+    reservation_from_record,
+)
+from reservation_cli.domain.timeline import Engine, Timeline
+from reservation_cli.errors import ConflictError, NotFoundError, PlatformError, ResvError, TimedOutError, UsageError
+from reservation_cli.local.stack import Stack
+from reservation_cli.platforms.aws_history import timeline_from_history
+from reservation_cli.platforms.payloads import Lane
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+HOLD_WAIT_SECONDS = 5.0
+_CONFLICTS = frozenset({"reservation_conflict", "already_confirmed", "already_cancelled", "rejected", "too_late"})
+
+
+@dataclass(frozen=True, slots=True)
+class AwsClient:
+    """One durable function and its seats function, in one account and region."""
+
+    api: LambdaClient
+    lane: Lane
+    target: Target
+    region: str
+    account: str
+    function: str
+    qualifier: str
+    seats_function: str
+    platform: Platform = "aws"
+
+    @classmethod
+    def local(cls, stack: Stack) -> AwsClient:
+        """The function on the local stack."""
+        session = Session("local", "local", region_name=stack.region)
+        # No proxy of the environment may stand between this machine and itself.
+        config = Config(connect_timeout=3, read_timeout=15, retries={"total_max_attempts": 3}, proxies={"no": "proxy"})
+        api = session.client("lambda", endpoint_url=stack.aws_endpoint_url, config=config)
+        name, _, version = stack.engines["aws"].rpartition(" ")
+        lane = Lane("local", stack.aws_endpoint_url, Engine(name, version), "AWS · local")
+        return cls(
+            api, lane, "local", stack.region, stack.account, stack.function, stack.qualifier, stack.seats_function
+        )
+
+    def reserve(self, request: ReservationRequest) -> Timeline:
+        """See PlatformClient.reserve: Invoke answers at once, so the hold is looked for in the history."""
+        requested_at, sent = datetime.now(UTC), time.perf_counter()
+        answer = self._call(
+            self.api.invoke,
+            FunctionName=self.function,
+            Qualifier=self.qualifier,
+            InvocationType="Event",
+            DurableExecutionName=request.reservation_id,
+            Payload=json.dumps(request.payload(), ensure_ascii=False).encode(),
+        )
+        accept_ms = round((time.perf_counter() - sent) * 1000, 3)
+        arn = answer.get("DurableExecutionArn")
+        if not isinstance(arn, str):
+            raise PlatformError(
+                f"{self.lane.label} started the function, but named no durable execution.",
+                hint="The function was created without DurableConfig: delete it and deploy it anew.",
+            )
+        return replace(self._held(arn), requested_at=requested_at, accept_ms=accept_ms)
+
+    def confirm(self, ref: str) -> Reservation:
+        """See PlatformClient.confirm."""
+        return self._seat("confirm", ref)
+
+    def cancel(self, ref: str) -> Reservation:
+        """See PlatformClient.cancel."""
+        return self._seat("cancel", ref)
+
+    def reservation(self, ref: str) -> Reservation:
+        """See PlatformClient.reservation."""
+        return self._seat("get", ref)
+
+    def timeline(self, ref: str) -> Timeline:
+        """See PlatformClient.timeline: GetDurableExecutionHistory, after a look-up by name when `ref` is no ARN."""
+        arn = ref if ref.startswith("arn:") else self._arn(ref)
+        name = self._name(arn)
+        answer = self._call(
+            self.api.get_durable_execution_history,
+            DurableExecutionArn=arn,
+            IncludeExecutionData=True,
+            MaxItems=1000,
+        )
+        events = answer.get("Events")
+        if not isinstance(events, list):
+            raise PlatformError(f"{self.lane.label} answered without a history for {arn}.")
+        return timeline_from_history(arn, name, events, self.lane)
+
+    def executions(self, limit: int) -> Sequence[Timeline]:
+        """See PlatformClient.executions: a page of the list, then each one's history."""
+        answer = self._call(
+            self.api.list_durable_executions_by_function,
+            FunctionName=self.function,
+            Qualifier=self.qualifier,
+            MaxItems=limit,
+        )
+        found = answer.get("DurableExecutions", [])
+        return [self.timeline(item["DurableExecutionArn"]) for item in found[:limit]]
+
+    def _held(self, arn: str) -> Timeline:
+        """The timeline once create-hold is over, or as it is after HOLD_WAIT_SECONDS."""
+        deadline, pause = time.monotonic() + HOLD_WAIT_SECONDS, 0.01
+        while True:
+            lane = self.timeline(arn)
+            if lane.reservation or lane.is_over or time.monotonic() > deadline:
+                return lane
+            time.sleep(pause)
+            pause = min(pause * 1.5, 0.25)
+
+    def _arn(self, name: str) -> str:
+        answer = self._call(
+            self.api.list_durable_executions_by_function,
+            FunctionName=self.function,
+            Qualifier=self.qualifier,
+            DurableExecutionName=name,
+        )
+        found = answer.get("DurableExecutions", [])
+        if not found:
+            raise NotFoundError(f"There is no reservation {name} on AWS.", hint="`resv list` shows what there is.")
+        return str(found[0]["DurableExecutionArn"])
+
+    def _name(self, arn: str) -> str:
+        """The execution's name; UsageError unless the ARN is one of this function, account and region."""
+        parts = parse_arn(arn)
+        for part, theirs, ours in (
+            ("region", parts.region, self.region),
+            ("account", parts.account, self.account),
+            ("function", parts.function, self.function),
+        ):
+            if theirs != ours:
+                raise UsageError(
+                    f"That ARN is of {part} {theirs}; {self.lane.label} has {part} {ours}.",
+                    hint=f"Give an ARN of {part} {ours}, or deploy to where that ARN lives.",
+                )
+        return parts.name
+
+    def _seat(self, action: str, ref: str) -> Reservation:
+        name = self._name(ref) if ref.startswith("arn:") else ref
+        answer = self._call(
+            self.api.invoke,
+            FunctionName=self.seats_function,
+            Qualifier=self.qualifier,
+            Payload=json.dumps({"action": action, "reservationId": name}).encode(),
+        )
+        body = _json(answer["Payload"].read())
+        if answer.get("FunctionError"):
+            raise PlatformError(
+                f"The function {self.seats_function} failed: {body.get('errorMessage', 'no message')}.",
+                hint="`resv logs aws` shows what happened in it.",
+            )
+        record = body.get("reservation")
+        found = reservation_from_record(record) if isinstance(record, Mapping) else None
+        if body.get("ok") is True and found:
+            return found
+        raise _seat_error(body, name)
+
+    def _call(self, operation: Callable[..., Any], **arguments: object) -> dict[str, Any]:
+        try:
+            answer: dict[str, Any] = operation(**arguments)
+        except ClientError as error:
+            raise _client_error(error, self.lane.label) from error
+        except (ConnectTimeoutError, ReadTimeoutError) as error:
+            raise TimedOutError(
+                f"{self.lane.label} did not answer in time.", hint="Look at `resv logs aws`, and ask again."
+            ) from error
+        except BotoCoreError as error:
+            raise PlatformError(
+                f"{self.lane.label} cannot be reached at {self.lane.endpoint}: {error}",
+                hint="`resv up` starts the local stack; `resv logs aws` shows what happened to it.",
+            ) from error
+        return answer
+
+
+def _seat_error(body: Mapping[str, object], name: str) -> ResvError:
+    code, message = str(body.get("code") or ""), str(body.get("error") or "no reason given")
+    if code == "reservation_not_found":
+        return NotFoundError(f"There is no reservation {name} on AWS.", hint="`resv list` shows what there is.")
+    if code in _CONFLICTS:
+        return ConflictError(f"AWS: {message}", code=code)
+    return PlatformError(f"AWS refused: {message}", code=code or None)
+
+
+def _client_error(error: ClientError, label: str) -> ResvError:
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    message = str(error.response.get("Error", {}).get("Message", "") or error)
+    if code == "ResourceNotFoundException":
+        return NotFoundError(f"{label}: {message}", hint="`resv list` shows what there is.")
+    if code == "DurableExecutionAlreadyStartedException":
+        return ConflictError(
+            f"{label}: that reservation id is used with other input.",
+            code="reservation_conflict",
+            hint="Choose another --id, or repeat the very same request.",
+        )
+    return PlatformError(f"{label} refused: {message} ({code})", code=code or None)
+
+
+def _json(data: bytes) -> Mapping[str, Any]:
+    try:
+        body = json.loads(data)
+    except ValueError as error:
+        raise PlatformError("The seats function answered with something that is not JSON.") from error
+    return body if isinstance(body, Mapping) else {}

@@ -1,0 +1,133 @@
+"""What `resv` remembers between commands: the reservations made here, in RESV_HOME/state.json (0600).
+
+Written whole to a new file that then replaces the old one, under a lock, so that a crash or a second `resv` at the
+same moment loses nothing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from reservation_cli.domain.reservation import Platform, format_time, parse_time
+from reservation_cli.domain.timeline import Timeline
+from reservation_cli.errors import NotConfiguredError, NotFoundError
+
+REMEMBERED = 500
+
+
+def last(home: Path) -> str:
+    """The id of the last reservation made here; NotFoundError when there is none."""
+    found = _read(home).get("last")
+    if not isinstance(found, str):
+        raise NotFoundError(
+            "No reservation has been made from here yet.", hint="Make one: resv reserve --seat A1 --user user123"
+        )
+    return found
+
+
+def refs(home: Path, reservation_id: str) -> dict[Platform, str]:
+    """The execution's ref by platform, of a reservation made here; empty for others."""
+    lanes = _lanes(_read(home), reservation_id)
+    found: dict[Platform, str] = {}
+    for platform in ("cloudflare", "aws"):
+        ref = _object(lanes.get(platform)).get("ref")
+        if isinstance(ref, str):
+            found[platform] = ref
+    return found
+
+
+def with_client_clock(home: Path, lane: Timeline) -> Timeline:
+    """`lane` with when its request was sent and accepted, if it was sent from here."""
+    known = _object(_lanes(_read(home), lane.reservation_id).get(lane.platform))
+    accept_ms = known.get("accept_ms")
+    if known.get("ref") != lane.ref:
+        return lane
+    return replace(
+        lane,
+        requested_at=parse_time(known.get("requested_at")),
+        accept_ms=accept_ms if isinstance(accept_ms, float) else None,
+    )
+
+
+def remember(home: Path, lanes: Sequence[Timeline]) -> None:
+    """Keep the refs of a reservation just made; it becomes `last`."""
+    if not lanes:
+        return
+    with _locked(home):
+        state = dict(_read(home))
+        reservations = dict(_object(state.get("reservations")))
+        for lane in lanes:
+            reservation_id = lane.reservation_id
+            known = dict(_object(reservations.pop(reservation_id, None)))
+            if _object(known.get(lane.platform)).get("ref") != lane.ref:
+                known[lane.platform] = {
+                    "target": lane.target,
+                    "ref": lane.ref,
+                    "requested_at": format_time(lane.requested_at),
+                    "accept_ms": lane.accept_ms,
+                }
+            reservations[reservation_id] = known
+            state["last"] = reservation_id
+        state["reservations"] = dict(list(reservations.items())[-REMEMBERED:])
+        _write(home, state)
+
+
+def _lanes(state: Mapping[str, object], reservation_id: str) -> Mapping[str, object]:
+    return _object(_object(state.get("reservations")).get(reservation_id))
+
+
+def _object(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, dict) else {}
+
+
+def _read(home: Path) -> Mapping[str, object]:
+    path = home / "state.json"
+    try:
+        return _object(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise NotConfiguredError(
+            f"{path} cannot be read: {error}.", hint="Mend the file or move it away; reservations are not kept in it."
+        ) from error
+
+
+@contextmanager
+def _locked(home: Path) -> Iterator[None]:
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        lock = os.open(home / "state.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise unwritable(home, error) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _write(home: Path, state: Mapping[str, object]) -> None:
+    try:
+        with tempfile.NamedTemporaryFile("w", dir=home, delete=False, encoding="utf-8") as file:
+            json.dump(state, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(file.name).replace(home / "state.json")
+    except OSError as error:
+        raise unwritable(home, error) from error
+
+
+def unwritable(home: Path, error: OSError) -> NotConfiguredError:
+    """The error for a RESV_HOME in which nothing can be written."""
+    return NotConfiguredError(
+        f"{home} cannot be written: {error.strerror or error}.",
+        hint="Set RESV_HOME to a folder of yours.",
+        code="home_unwritable",
+    )

@@ -1,0 +1,265 @@
+"""The commands as a user meets them, on two fakes: exit code, stdout and stderr apart."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from reservation_cli.errors import PlatformError
+from support.fake_platform import FakePlatform
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+def a_reservation(run: Run, *options: str) -> dict[str, Any]:
+    code, out, err = run("reserve", "--seat", "A1", "--user", "user123", "--json", *options)
+    assert (code, err) == (0, "")
+    body: dict[str, Any] = json.loads(out)
+    return body
+
+
+def test_reserve_holds_the_seat_on_both(run_resv: Run) -> None:
+    code, out, err = run_resv("reserve", "--seat", "A1", "--user", "user123")
+    assert (code, err) == (0, "")
+    assert out.count("held") >= 2
+    assert "A1" in out
+
+
+def test_reserve_as_json_is_a_run(run_resv: Run) -> None:
+    body = a_reservation(run_resv, "--hold", "5s")
+    assert body["schema"] == "resv.run/1"
+    assert body["request"]["seat"] == "A1"
+    assert body["request"]["hold_seconds"] == 5
+    assert [lane["platform"] for lane in body["lanes"]] == ["cloudflare", "aws"]
+    assert {lane["reservation"]["status"] for lane in body["lanes"]} == {"held"}
+
+
+def test_a_taken_seat_is_a_conflict(run_resv: Run) -> None:
+    a_reservation(run_resv)
+    code, out, _ = run_resv("reserve", "--seat", "A1", "--json")
+    assert code == 4
+    assert [lane["outcome"] for lane in json.loads(out)["lanes"]] == ["rejected", "rejected"]
+
+
+def test_a_seat_taken_on_one_platform_only(run_resv: Run) -> None:
+    run_resv("reserve", "--seat", "A1", "--on", "aws")
+    code, out, _ = run_resv("reserve", "--seat", "A1", "--json")
+    assert code == 4
+    assert [lane["outcome"] for lane in json.loads(out)["lanes"]] == [None, "rejected"]
+
+
+def test_last_is_what_was_reserved_last(run_resv: Run) -> None:
+    name = a_reservation(run_resv)["request"]["reservation_id"]
+    code, out, err = run_resv("status", "last", "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["request"]["reservation_id"] == name
+    assert json.loads(out)["lanes"][0]["requested_at"] is not None
+
+
+def test_an_arn_is_one_lane(run_resv: Run) -> None:
+    arn = a_reservation(run_resv)["lanes"][1]["ref"]
+    code, out, _ = run_resv("status", arn, "--json")
+    assert code == 0
+    assert [lane["ref"] for lane in json.loads(out)["lanes"]] == [arn]
+
+
+def test_confirm_without_a_ref_takes_the_last(run_resv: Run) -> None:
+    a_reservation(run_resv)
+    code, out, err = run_resv("confirm")
+    assert (code, err) == (0, "")
+    assert out.splitlines() == ["Cloudflare · local: seat A1 is confirmed.", "AWS · local: seat A1 is confirmed."]
+    code, out, _ = run_resv("status", "--json")
+    assert [lane["outcome"] for lane in json.loads(out)["lanes"]] == ["confirmed", "confirmed"]
+
+
+def test_cancel_frees_the_seat(run_resv: Run) -> None:
+    a_reservation(run_resv)
+    code, out, _ = run_resv("cancel", "--json")
+    assert code == 0
+    assert [lane["status"] for lane in json.loads(out)["lanes"]] == ["cancelled", "cancelled"]
+    a_reservation(run_resv)
+
+
+def test_confirm_after_expiry_is_too_late(run_resv: Run) -> None:
+    code, _, _ = run_resv("reserve", "--seat", "A1", "--hold", "1s", "--watch")
+    assert code == 0
+    code, out, err = run_resv("confirm", "--json")
+    assert code == 4
+    assert json.loads(out) == {"lanes": []}
+    assert json.loads(err.splitlines()[-1])["error"]["code"] == "too_late"
+
+
+def test_confirm_that_one_platform_refuses_tells_both(run_resv: Run, aws: FakePlatform) -> None:
+    name = a_reservation(run_resv)["request"]["reservation_id"]
+    aws.cancel(name)
+    code, out, err = run_resv("confirm")
+    assert code == 4
+    assert out == "Cloudflare · local: seat A1 is confirmed.\n"
+    assert err.startswith("Error: Seat A1 is cancelled.")
+
+
+def test_what_one_platform_does_not_know_is_named(run_resv: Run) -> None:
+    code, out, _ = run_resv("reserve", "--seat", "A1", "--on", "cloudflare", "--json")
+    name = json.loads(out)["request"]["reservation_id"]
+    code, out, err = run_resv("status", name, "--json")
+    assert code == 0
+    assert [lane["platform"] for lane in json.loads(out)["lanes"]] == ["cloudflare"]
+    assert err == f"AWS does not know {name}.\n"
+
+
+def test_what_nobody_knows_is_not_found(run_resv: Run) -> None:
+    code, out, err = run_resv("status", "r-nobody")
+    assert (code, out) == (3, "")
+    assert err == (
+        "Error: There is no reservation r-nobody on Cloudflare or AWS.\nHint: `resv list` shows what there is.\n"
+    )
+
+
+def test_last_of_nothing_is_not_found(run_resv: Run) -> None:
+    code, out, err = run_resv("confirm", "--json")
+    assert (code, out) == (3, "")
+    assert json.loads(err)["error"]["code"] == "not_found"
+    assert "resv reserve" in json.loads(err)["error"]["hint"]
+
+
+def test_list_filters(run_resv: Run) -> None:
+    a_reservation(run_resv)
+    run_resv("confirm")
+    run_resv("reserve", "--seat", "B2")
+    for options, count in (
+        ((), 4),
+        (("--status", "confirmed"), 2),
+        (("--seat", "B2"), 2),
+        (("--seat", "B2", "--on", "aws"), 1),
+        (("--seat", "Z9"), 0),
+    ):
+        code, out, _ = run_resv("list", "--json", *options)
+        assert code == 0
+        assert len(json.loads(out)["reservations"]) == count, options
+
+
+def test_compare_draws_both_to_the_end(run_resv: Run) -> None:
+    code, out, err = run_resv("compare", "--hold", "1s")
+    assert (code, err) == (0, "")
+    assert out.count("expired") >= 2
+    assert "\x1b" not in out
+    assert "timer error" in out
+
+
+def test_compare_with_both_strategies_has_four_lanes(run_resv: Run) -> None:
+    code, out, _ = run_resv("compare", "--hold", "1s", "--strategy", "both", "--json")
+    assert code == 0
+    lanes = json.loads(out)["lanes"]
+    assert [lane["platform"] for lane in lanes] == ["cloudflare", "aws", "cloudflare", "aws"]
+    assert len({lane["reservation_id"] for lane in lanes}) == 2
+
+
+def test_compare_confirms_on_the_way(run_resv: Run) -> None:
+    code, out, err = run_resv("compare", "--hold", "1h", "--strategy", "event", "--confirm-after", "200ms", "--json")
+    assert (code, err) == (0, "")
+    lanes = json.loads(out)["lanes"]
+    assert [lane["outcome"] for lane in lanes] == ["confirmed", "confirmed"]
+    assert all(lane["metrics"]["signal_to_resume_ms"] is not None for lane in lanes)
+
+
+def test_compare_existing_references(run_resv: Run) -> None:
+    name = a_reservation(run_resv, "--hold", "1s")["request"]["reservation_id"]
+    code, out, _ = run_resv("compare", name, "--json")
+    assert code == 0
+    assert [lane["outcome"] for lane in json.loads(out)["lanes"]] == ["expired", "expired"]
+
+
+def test_watch_as_ndjson(run_resv: Run) -> None:
+    a_reservation(run_resv, "--hold", "1s")
+    code, out, _ = run_resv("status", "--watch", "--json")
+    frames = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    assert frames[0]["lanes"][0]["status"] == "waiting"
+    assert [lane["outcome"] for lane in frames[-1]["lanes"]] == ["expired", "expired"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (("reserve", "--seat", ""), "The seat is empty."),
+        (("reserve", "--seat", "x" * 300), "The seat has 300 characters; at most 64 are allowed."),
+        (("reserve", "--seat", "A\x1b1"), "The seat has a control character in it."),
+        (("reserve", "--seat", "A1", "--user", "\u202e"), "The user has a control character in it."),
+        (("reserve", "--seat", "A1", "--hold", "0"), "A hold lasts from 1 second to 30 days, not 0."),
+        (("reserve", "--seat", "A1", "--hold", "banana"), "'banana' is not a duration; write it like 10s"),
+        (("reserve", "--seat", "A1", "--hold", "400d"), "A hold lasts from 1 second to 30 days, not 400d."),
+        (("reserve", "--seat", "A1", "--hold", "1.5s"), "A hold is a whole number of seconds"),
+        (("reserve", "--seat", "A1", "--hold", "-5"), "'-5' is not a duration"),
+        (("reserve", "--seat", "A1", "--id", "-x"), "A reservation id has 1 to 64 letters"),
+        (("reserve", "--seat", "A1", "--on", "azure"), "Invalid value for '--on'"),
+        (("reserve",), "Missing option '--seat'"),
+        (("status", "arn:aws:lambda:nowhere"), "That is not the ARN of a durable execution"),
+        (("status", "no such id"), "A reservation id has 1 to 64 letters"),
+        (("compare", "--confirm-after", "soon"), "'soon' is not a duration"),
+        (("list", "--status", "lost"), "'lost' is no status of a reservation."),
+        (("frobnicate",), "No such command 'frobnicate'"),
+    ],
+)
+def test_bad_input_is_one_line_and_starts_nothing(
+    run_resv: Run, cloudflare: FakePlatform, aws: FakePlatform, argv: tuple[str, ...], said: str
+) -> None:
+    code, out, err = run_resv(*argv)
+    assert (code, out) == (2, "")
+    assert err.startswith("Error: ")
+    assert said in err.splitlines()[0]
+    assert "\x1b" not in err
+    assert cloudflare.calls == aws.calls == {}
+    code, out, err = run_resv(*argv, "--json")
+    assert (code, out) == (2, "")
+    assert said in json.loads(err)["error"]["message"]
+
+
+def test_a_broken_env_file_is_named(run_resv: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").write_text("GOOD=1\nthis is no assignment =\n")
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run_resv("list")
+    assert (code, out) == (2, "")
+    assert err.startswith("Error: .env line 2 cannot be read as NAME=value.")
+
+
+def test_an_unwritable_home_loses_no_reservation_silently(
+    run_resv: Run, environ: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    environ["RESV_HOME"] = str(tmp_path / "file" / "home")
+    code, _, err = run_resv("reserve", "--seat", "A1")
+    assert code == 6
+    assert "cannot be written" in err
+    assert "RESV_HOME" in err
+
+
+def test_a_platform_that_fails_while_reserving_tells_of_the_other(run_resv: Run, aws: FakePlatform) -> None:
+    aws.fail = PlatformError("AWS is gone.", hint="Wait.")
+    code, out, err = run_resv("reserve", "--seat", "A1", "--id", "pair-1")
+    assert (code, out) == (5, "")
+    assert err == "Error: AWS is gone.\nHint: Wait. Cloudflare has pair-1, and goes on.\n"
+    aws.fail = None
+    code, _, _ = run_resv("status", "pair-1")
+    assert code == 0
+
+
+def test_a_bug_keeps_its_traceback(run_resv: Run, aws: FakePlatform, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(aws, "reserve", broken)
+    code, _, err = run_resv("reserve", "--seat", "A1")
+    assert code == 1
+    assert "ZeroDivisionError: a bug" in err
+    assert err.endswith("this is a bug in resv; the traceback above tells where.\n")
+
+
+def test_help_and_version(run_resv: Run) -> None:
+    code, out, _ = run_resv("--help")
+    assert code == 0
+    assert "compare" in out
+    code, out, _ = run_resv("--version")
+    assert (code, out) == (0, "resv 0.1.0\n")
