@@ -2,35 +2,34 @@
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 NPM := $(BIN)/python -m reservation_cli.local.npm
-HALVES := cf-workflow aws-durable
 
 .PHONY: demo test check bench format lock setup clean
 
 demo: setup
 	$(BIN)/resv compare
 
-test: setup $(HALVES:%=%/node_modules/.installed)
-	$(NPM) --prefix cf-workflow test
-	$(NPM) --prefix aws-durable test
+test: setup
+	$(NPM) cf-workflow test
+	$(NPM) aws-durable test
 	$(BIN)/pytest
 
-check: setup $(HALVES:%=%/node_modules/.installed)
+check: setup
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
-	$(NPM) --prefix cf-workflow run typecheck
-	$(NPM) --prefix cf-workflow run format:check
-	$(NPM) --prefix aws-durable run typecheck
-	$(NPM) --prefix aws-durable run format:check
+	$(NPM) cf-workflow run typecheck
+	$(NPM) cf-workflow run format:check
+	$(NPM) aws-durable run typecheck
+	$(NPM) aws-durable run format:check
 
 bench: setup
 	$(BIN)/pytest tests/benchmarks -m bench -s
 
-format: setup $(HALVES:%=%/node_modules/.installed)
+format: setup
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
-	$(NPM) --prefix cf-workflow run format
-	$(NPM) --prefix aws-durable run format
+	$(NPM) cf-workflow run format
+	$(NPM) aws-durable run format
 
 lock: setup
 	$(BIN)/python -m uv pip compile pyproject.toml --extra local --group dev --universal \
@@ -43,10 +42,6 @@ setup: .venv/.installed
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	touch $@
-
-%/node_modules/.installed: %/package-lock.json
-	$(NPM) --prefix $* ci --no-audit --no-fund --loglevel=error
 	touch $@
 
 clean:

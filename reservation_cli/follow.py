@@ -15,7 +15,8 @@ POLLS_A_HOLD = 30
 LONGEST_SECONDS = 30.0
 SHORTEST_SECONDS = 0.5
 EAGER_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.5)
-PATIENCE = 6
+#: Failures in a row, about 9 s: longer than the local stack needs to bring an engine back.
+PATIENCE = 10
 
 
 def follow(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+
 from reservation_cli import settings
 from reservation_cli.local import stack
 from support.fake_platform import FakePlatform

@@ -235,7 +235,7 @@ export class Seats {
         TableName: this.table,
         Key: entryKey(request.reservationId),
         UpdateExpression: "SET outcome = :outcome",
-        ConditionExpression: "(claim = :claim OR attribute_exists(pk)) AND attribute_not_exists(outcome)",
+        ConditionExpression: "claim = :claim AND attribute_not_exists(outcome)",
         ExpressionAttributeValues: { ":outcome": reservation, ":claim": claim },
       }),
     );

@@ -251,6 +251,7 @@ describe("a call that is slow at any point keeps the invariants, whatever happen
         reached = pause.reached();
         await invariants.check();
         if (answer) invariants.saw(answer);
+        else expect(seat).not.toBe("a seat that x holds");
         for (const { reservationId } of [x, z]) {
           const now = await seats.get(reservationId);
           if (now) invariants.saw(now);
@@ -258,6 +259,57 @@ describe("a call that is slow at any point keeps the invariants, whatever happen
       }
     }
   });
+});
+
+/** Stops before each call, and goes on to the next one when told. */
+class Stepper {
+  #calls = 0;
+  #stopped = Promise.withResolvers<void>();
+  #goOn = Promise.withResolvers<void>();
+
+  readonly intercept: Intercept = async (call) => {
+    this.#calls += 1;
+    this.#stopped.resolve();
+    await this.#goOn.promise;
+    return call();
+  };
+
+  /** Runs up to the k-th call, which is not sent yet. */
+  async stopBefore(k: number): Promise<void> {
+    for (await this.#stopped.promise; this.#calls < k; await this.#stopped.promise) this.goOn();
+  }
+
+  goOn(): void {
+    const { resolve } = this.#goOn;
+    this.#stopped = Promise.withResolvers();
+    this.#goOn = Promise.withResolvers();
+    resolve();
+  }
+
+  /** Stops no more. */
+  finish(): void {
+    this.#goOn.resolve();
+  }
+}
+
+test("a hold that is about to reject does not overwrite what a twin of it has brought to an end", async () => {
+  const seatId = "A1";
+  const [x, y, z] = [request({ seatId }), request({ seatId }), request({ seatId })];
+  const [slow, twin] = [new Stepper(), new Stepper()];
+  await seats.hold(y);
+  const slowHold = dynamodb.seats(slow.intercept).hold(x);
+  await slow.stopBefore(2); // It has seen that y holds the seat, and has yet to claim.
+  await seats.cancel(y.reservationId);
+  const twinHold = dynamodb.seats(twin.intercept).hold(x);
+  await twin.stopBefore(4); // It has claimed, has archived y, and has yet to place x.
+  await slow.stopBefore(3); // Its claim is the last one; it has yet to look again.
+  twin.finish();
+  expect((await twinHold).status).toBe("held");
+  const cancelled = await seats.cancel(x.reservationId);
+  await seats.hold(z);
+  slow.finish();
+  expect(await slowHold).toEqual(cancelled);
+  expect(await seats.get(x.reservationId)).toEqual(cancelled);
 });
 
 /** Lets calls wait, and lets one at a time go on, picked by a seeded generator: a run can be repeated. */

@@ -88,7 +88,7 @@ _ROWS: tuple[tuple[str, str, Unit, bool], ...] = (
     ("operations", "operations", "count", False),
     ("invocations", "invocations", "count", False),
     ("polls", "polls made", "count", False),
-    ("cost_usd", "cost, in the cloud", "usd", False),
+    ("cost_usd", "cost per million", "usd", False),
 )
 
 

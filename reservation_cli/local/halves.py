@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-import os
+import re
 import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from reservation_cli.errors import NotConfiguredError
-from reservation_cli.local import locks, logs
+from reservation_cli.local import locks
 from reservation_cli.local.node import Node
-from reservation_cli.local.reaper import end_groups
+from reservation_cli.local.reaper import signal_group
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
 #: What `npm run build` of a half reads and writes; a half without an entry runs from its sources.
 _BUILT_FROM = {"aws-durable": ("src", "local", "build.mjs", "package.json", "tsconfig.json")}
-_BUILD = "dist"
 
-_INSTALLED = "node_modules/.resv-installed"
-_BUILD_STAMP = ".resv-built"
-_NPM_FILES = ("package.json", "package-lock.json", ".npmrc")
+#: Stamps, inside what they vouch for: `npm ci` begins by removing node_modules, and the stamp with it.
+_INSTALLED = Path("node_modules", ".resv-installed")
+_BUILT = Path("dist", ".resv-built")
+
+_NPM_EXIT_SECONDS = 3.0
+_NPM_DETAIL = re.compile(r"(code|errno|syscall|path|command|type|workspace|location|A complete log) ")
 
 
 def prepare(half: str, node: Node, environ: Mapping[str, str], log: Path, progress: Callable[[str], None]) -> Path:
@@ -45,5 +48,116 @@ def prepare(half: str, node: Node, environ: Mapping[str, str], log: Path, progre
             if not _is_built(half, folder):
                 progress(f"Building {half}…")
                 _npm(node, folder, ["run", "build"], environ, log, lock)
-                (folder / _BUILD / _BUILD_STAMP).write_text(_hash(folder, _BUILT_FROM[half]))
+                (folder / _BUILT).write_text(_hash(folder, _BUILT_FROM[half]))
     return folder
+
+
+def _source(half: str) -> Path | None:
+    """The folder in a checkout, used in place; None for an installed package."""
+    folder = PACKAGE.parent / half
+    return folder if (folder / "package-lock.json").is_file() else None
+
+
+def _cache(environ: Mapping[str, str]) -> Path:
+    if named := environ.get("RESV_CACHE"):
+        return Path(named).expanduser().absolute()
+    from platformdirs import user_cache_path  # deferred: 5 ms that a set RESV_CACHE does not need
+
+    return user_cache_path("resv", appauthor=False)
+
+
+def _copy(half: str, cache: Path, progress: Callable[[str], None]) -> Path:
+    """A copy outside site-packages, where npm may write. A new version of the package gets a new one."""
+    shipped = PACKAGE / "_halves" / half
+    if not shipped.is_dir():
+        raise NotConfiguredError(
+            f"This installation of resv lacks {half}.", hint=f"Install it again: {shipped} is missing."
+        )
+    folder = cache / f"{half}-{_hash(shipped, ['.'])[:16]}"
+    if not folder.is_dir():
+        with _locked(cache, folder, half, progress):
+            beside = folder.with_name(folder.name + ".new")
+            shutil.rmtree(beside, ignore_errors=True)
+            if not folder.is_dir():
+                shutil.copytree(shipped, beside)
+                beside.rename(folder)
+    return folder
+
+
+def _locked(cache: Path, folder: Path, half: str, progress: Callable[[str], None]) -> AbstractContextManager[int]:
+    (cache / "locks").mkdir(parents=True, exist_ok=True)
+    name = hashlib.sha256(str(folder).encode()).hexdigest()[:16]
+    return locks.held(
+        cache / "locks" / f"{half}-{name}.lock",
+        lambda: progress(f"Another process is preparing {half}; waiting for it…"),
+    )
+
+
+def _is_installed(folder: Path, node: Node) -> bool:
+    return _text(folder / _INSTALLED) == _install_stamp(folder, node)
+
+
+def _install_stamp(folder: Path, node: Node) -> str:
+    return f"{_hash(folder, ['package-lock.json'])} node {node.major}"
+
+
+def _is_built(half: str, folder: Path) -> bool:
+    return half not in _BUILT_FROM or _text(folder / _BUILT) == _hash(folder, _BUILT_FROM[half])
+
+
+def _text(path: Path) -> str | None:
+    return path.read_text() if path.is_file() else None
+
+
+def _hash(folder: Path, names: Iterable[str]) -> str:
+    """A digest of the files `names` in `folder`, and of the files in those that are folders."""
+    digest = hashlib.sha256()
+    for name in names:
+        top = folder / name
+        for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
+            if path.is_file():
+                content = path.read_bytes()
+                digest.update(f"{path.relative_to(folder).as_posix()}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()
+
+
+def _npm(node: Node, folder: Path, arguments: list[str], environ: Mapping[str, str], log: Path, lock: int) -> None:
+    with log.open("wb") as output:
+        npm = subprocess.Popen(
+            [*node.npm, *arguments],
+            cwd=folder,
+            env={**node.environ(environ), "npm_config_update_notifier": "false", "NO_COLOR": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            pass_fds=[lock],  # when this process is killed, the lock lasts as long as npm does
+        )
+        try:
+            code = npm.wait()
+        except BaseException:
+            _end(npm)
+            raise
+    if code != 0:
+        raise NotConfiguredError(
+            f"npm {arguments[0]} failed in {folder.name}: {_npm_error(log, code)}",
+            hint=f"The whole of npm's output is in {log}. The next start tries again.",
+        )
+
+
+def _end(npm: subprocess.Popen[bytes]) -> None:
+    signal_group(npm.pid, signal.SIGTERM)
+    try:
+        with suppress(subprocess.TimeoutExpired):
+            npm.wait(_NPM_EXIT_SECONDS)
+    finally:
+        signal_group(npm.pid, signal.SIGKILL)
+        npm.wait()
+
+
+def _npm_error(log: Path, code: int) -> str:
+    """The line of npm's output that says most: the first error that is more than a code."""
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    errors = [line.removeprefix("npm error").strip() for line in lines if line.startswith("npm error")]
+    telling = [line for line in errors if line and not _NPM_DETAIL.match(line)]
+    return (telling or errors or lines[-1:] or [f"exit code {code}"])[0][:300]

@@ -8,7 +8,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+#: File names in RESV_HOME that the supervisor and those who use it share.
+LOCK = "stack.lock"
+PLAN = "plan.json"
+STACK = "stack.json"
+USED = "stack.used"
+LOGS = "logs"
+
+#: Version of what stands in stack.json.
+FORMAT = 1
 
 
 class Child(NamedTuple):
@@ -26,7 +36,7 @@ class Child(NamedTuple):
     workflow: str = ""
     #: files and folders whose edits make it reload, which puts the instances to sleep as a start does
     sources: tuple[str, ...] = ()
-    #: its answer at `path` is JSON with `running` (count) and `last_request` (epoch ms): the idle stop asks
+    #: its answer at `path` is JSON with `running` (a count) and `last_request` (RFC 3339 or null), for the idle stop
     reports_use: bool = False
 
 
@@ -36,7 +46,7 @@ class Plan(NamedTuple):
     home: str
     children: tuple[Child, ...]
     idle_seconds: float
-    facts: Mapping[str, object] = {}
+    facts: Mapping[str, Any] = {}
 
 
 def write(plan: Plan, path: Path) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -20,15 +19,11 @@ from pathlib import Path
 from selectors import EVENT_READ, DefaultSelector
 from threading import Thread
 
-from reservation_cli.local import leftovers, locks, plan, reaper
+from reservation_cli.local import locks, plan, reaper
+from reservation_cli.local.groups import Groups
 from reservation_cli.local.keeper import CannotStartError, Keeper
 from reservation_cli.local.logs import BoundedLog
-
-LOCK = "stack.lock"
-PLAN = "plan.json"
-STACK = "stack.json"
-USED = "stack.used"
-FORMAT = 1
+from reservation_cli.local.plan import FORMAT, LOCK, LOGS, PLAN, STACK, USED
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 #: Whoever asks whether the lock is held holds it for an instant.
@@ -47,9 +42,7 @@ class Supervisor:
         self._log = log
         self._selector = DefaultSelector()
         self._stopping = False
-        self._reaper: subprocess.Popen[bytes] | None = None
-        self._groups: set[int] = set()
-        self._recorded: set[int] = set()
+        self._groups = Groups(self._home)
         self._woken: dict[str, int] = {}
         self._next_look = time.monotonic() + self._look_seconds
         self._keepers = [
@@ -57,9 +50,9 @@ class Supervisor:
                 child,
                 environ=environ,
                 selector=self._selector,
-                log=BoundedLog(self._home / "logs" / f"{child.name}.log"),
+                log=BoundedLog(self._home / LOGS / f"{child.name}.log"),
                 say=self._say,
-                track=self._track,
+                groups=self._groups,
             )
             for child in spec.children
         ]
@@ -67,7 +60,6 @@ class Supervisor:
     def run(self) -> None:
         """Keeps the children alive until it is time to stop. Raises CannotStartError, with all of them ended."""
         self._listen_for_signals()
-        self._start_reaper()
         (self._home / USED).touch()
         try:
             self._keep()
@@ -88,11 +80,10 @@ class Supervisor:
             if not announced and all(keeper.live for keeper in self._keepers):
                 announced = True
                 self._announce()
-            if self._groups != self._recorded:
-                self._record()
             self._wake_sleepers()
             self._look_for_use(now)
-            self._keep_reaper()
+            if self._groups.keep():
+                self._say("the reaper had ended; there is another")
             self._turn(due - time.monotonic())
 
     def _turn(self, seconds: float) -> None:
@@ -123,34 +114,6 @@ class Supervisor:
         beside.replace(self._home / STACK)
         self._say("all answer")
         self._report.send(None)
-
-    def _track(self, change: str) -> None:
-        (self._groups.add if change[0] == "+" else self._groups.discard)(int(change[1:]))
-        self._tell_reaper(change)
-
-    def _record(self) -> None:
-        leftovers.record(self._home, self._groups)
-        self._recorded = set(self._groups)
-
-    def _start_reaper(self) -> None:
-        self._reaper = subprocess.Popen(
-            [sys.executable, "-I", "-S", reaper.__file__], stdin=subprocess.PIPE, start_new_session=True
-        )
-        for group in self._groups:
-            self._tell_reaper(f"+{group}")
-
-    def _tell_reaper(self, change: str) -> None:
-        assert self._reaper is not None
-        assert self._reaper.stdin is not None
-        with suppress(BrokenPipeError):  # it has died: _keep_reaper starts another and tells it all
-            self._reaper.stdin.write(f"{change}\n".encode())
-            self._reaper.stdin.flush()
-
-    def _keep_reaper(self) -> None:
-        assert self._reaper is not None
-        if self._reaper.poll() is not None:
-            self._say("the reaper has ended; starting another")
-            self._start_reaper()
 
     def _wake_sleepers(self) -> None:
         for keeper in self._keepers:
@@ -193,12 +156,8 @@ class Supervisor:
         while time.monotonic() < deadline and not all(keeper.gone() for keeper in self._keepers):
             self._turn(0.02)
         for keeper in self._keepers:
-            keeper.kill(time.monotonic())
-        assert self._reaper is not None
-        assert self._reaper.stdin is not None
-        self._reaper.stdin.close()
-        self._reaper.wait()
-        (self._home / leftovers.NAME).unlink(missing_ok=True)
+            keeper.kill()
+        self._groups.close()
         self._say("has ended all children")
 
     def _say(self, text: str) -> None:
@@ -216,18 +175,21 @@ class Report:
     def __init__(self, fd: int) -> None:
         self._fd = fd
 
-    def send(self, error: str | None) -> None:
-        """Says that the stack is up, or why it is not. Later calls, and a reader that has gone, are no matter."""
+    def send(self, error: str | None, log: str = "supervisor") -> None:
+        """Says that the stack is up, or why it is not and which log has more.
+
+        Later calls, and a reader that has gone, are no matter.
+        """
         if self._fd >= 0:
             with suppress(BrokenPipeError):
-                os.write(self._fd, json.dumps({"error": error}).encode() + b"\n")
+                os.write(self._fd, json.dumps({"error": error, "log": log}).encode() + b"\n")
             os.close(self._fd)
             self._fd = -1
 
 
 def main(home: Path, report: Report, environ: Mapping[str, str]) -> int:
     """Runs the plan in `home` until it is stopped. Exit code 0, or 1 when the stack could not be kept up."""
-    log = BoundedLog(home / "logs" / "supervisor.log")
+    log = BoundedLog(home / LOGS / "supervisor.log")
     try:
         lock = _acquire(home / LOCK)
         os.ftruncate(lock, 0)
@@ -235,7 +197,7 @@ def main(home: Path, report: Report, environ: Mapping[str, str]) -> int:
         Supervisor(plan.read(home / PLAN), environ, report, log).run()
     except (CannotStartError, OSError) as error:
         say(log, f"gives up: {error}")
-        report.send(str(error))
+        report.send(str(error), error.log if isinstance(error, CannotStartError) else "supervisor")
         return 1
     return 0
 
@@ -244,11 +206,12 @@ def _acquire(path: Path) -> int:
     deadline = time.monotonic() + _LOCK_SECONDS
     while (lock := locks.try_acquire(path)) is None:
         if time.monotonic() > deadline:
-            raise CannotStartError(f"another supervisor holds {path}")
+            raise CannotStartError(f"another process holds {path}", log="supervisor")
         time.sleep(0.01)
     return lock
 
 
 if __name__ == "__main__":
-    # The environment was settled by `ensure`, from the settings; it comes here by inheritance.
-    sys.exit(main(Path(sys.argv[1]), Report(int(sys.argv[2])), dict(os.environ)))
+    if os.fork() == 0:  # the parent ends at once: whoever started it need not wait for this one, ever
+        # The environment was settled by `ensure`, from the settings; it comes here by inheritance.
+        sys.exit(main(Path(sys.argv[1]), Report(int(sys.argv[2])), dict(os.environ)))

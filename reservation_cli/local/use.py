@@ -28,7 +28,7 @@ def last_use(children: Iterable[Child]) -> float | None:
 def _last_use(child: Child) -> float | None:
     if child.reports_use:
         health = localhttp.get(child.port, child.path)
-        return None if health["running"] else (health["last_request"] or 0) / 1000
+        return None if health["running"] else _epoch(health["last_request"])
     if child.workflow:
         # Newest first.
         listing = localhttp.get(child.port, f"{API}/{quote(child.workflow)}/instances?per_page=1", timeout=30)
@@ -38,5 +38,5 @@ def _last_use(child: Child) -> float | None:
     return 0.0
 
 
-def _epoch(timestamp: str) -> float:
-    return datetime.fromisoformat(timestamp).timestamp()
+def _epoch(timestamp: str | None) -> float:
+    return 0.0 if timestamp is None else datetime.fromisoformat(timestamp).timestamp()

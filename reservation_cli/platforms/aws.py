@@ -121,9 +121,10 @@ class AwsClient:
 
     def _held(self, arn: str) -> Timeline:
         """The timeline once create-hold is over, or as it is after HOLD_WAIT_SECONDS."""
-        deadline, pause = time.monotonic() + HOLD_WAIT_SECONDS, 0.01
+        deadline, pause, polls = time.monotonic() + HOLD_WAIT_SECONDS, 0.01, 0
         while True:
-            lane = self.timeline(arn)
+            polls += 1
+            lane = replace(self.timeline(arn), polls=polls)
             if lane.reservation or lane.is_over or time.monotonic() > deadline:
                 return lane
             time.sleep(pause)

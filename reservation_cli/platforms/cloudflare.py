@@ -115,7 +115,9 @@ class CloudflareClient:
         names: list[str] = []
         page = 1
         while len(names) < limit:
-            response = self._call(self.instances, "GET", "", params={"page": page, "per_page": PAGE})
+            response = self._call(
+                self.instances, "GET", str(self.instances.base_url).rstrip("/"), params={"page": page, "per_page": PAGE}
+            )
             body = _object(response)
             if response.is_error:
                 raise _api_error(response, body)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from reservation_cli.render.words import clock
 
@@ -26,11 +27,11 @@ _FINEST_SCALE = 0.02
 _CUT = 1
 # A stretch of three columns, waiting on either side of it, and its cut.
 _MOST_CROWDED = 6
-_TICK_COLUMNS = 8
+_LEAST_TICK_COLUMNS, _MOST_TICKS = 8, 10
 # An idle stretch is cut when it would take more than this share of the axis.
 _WORTH_A_CUT = 0.25
-# The same share may be spent on beginning the later stretches at a round time.
-_ROUNDING = 0.34
+# So much may be spent on beginning the later stretches at a round time.
+_ROUNDING = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ class Axis:
 
     def ticks(self) -> Iterator[Tick]:
         """In each stretch a tick at a round time, and then ticks that count from it."""
-        step = _round_up(self.scale * _TICK_COLUMNS)
+        step = _round_up(self.scale * max(_LEAST_TICK_COLUMNS, self.width // _MOST_TICKS))
         for index, stretch in enumerate(self.stretches):
             end = stretch.start + stretch.width * self.scale
             yield Tick(self.column(stretch.base), _absolute(stretch.base), is_base=True)
@@ -99,7 +100,7 @@ def fit(intervals: Iterable[tuple[float, float]], width: int) -> Axis:
     merged = _merged(intervals) or [(0.0, 0.0)]
     while len(merged) > 1:
         scale = _scale(merged, width)
-        gaps = [after[0] - before[1] for before, after in zip(merged, merged[1:], strict=False)]
+        gaps = [after[0] - before[1] for before, after in pairwise(merged)]
         smallest = min(range(len(gaps)), key=gaps.__getitem__)
         if gaps[smallest] > scale * width * _WORTH_A_CUT and len(merged) <= width // _MOST_CROWDED:
             break
@@ -171,10 +172,12 @@ def _laid_out(stretches: list[tuple[float, float]], bases: list[float], width: i
 
 
 def _base(start: float, end: float, reach: float) -> float:
-    """The roundest time from `reach` before `start` up to `reach` after it, or to `end`."""
+    """0 if it is in the stretch, else the roundest time at most `reach` before its start."""
+    if start <= 0 <= end:
+        return 0.0
     for size in reversed(_ROUND):
-        candidate = math.ceil((start - reach) / size - 1e-9) * size
-        if candidate <= min(start + reach, end):
+        candidate = math.floor(start / size + 1e-9) * size
+        if candidate >= start - reach:
             return candidate
     return start
 

@@ -9,10 +9,11 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from reservation_cli.render.axis import Axis
-from reservation_cli.render.pieces import Drawing, Label
-from reservation_cli.render.words import DIM, printable
+from reservation_cli.render.pieces import Drawing, Label, LabelKind
+from reservation_cli.render.words import DIM, FAILED, printable
 
 _GAP = 2
+_STYLES: dict[LabelKind, str] = {"step": "", "wait": DIM, "failed": FAILED}
 # (rows for labels, wording) in order of preference; wording 0 is the fullest.
 _PREFERENCES = ((1, 0), (1, 1), (1, 2), (2, 1), (2, 2), (2, 3), (3, 2), (3, 3))
 
@@ -23,11 +24,11 @@ class _Spot:
 
     text: str
     bar: range
-    is_wait: bool
+    kind: LabelKind
 
     def preferred(self) -> int:
         width = cell_len(self.text)
-        return self.bar.start + max(0, len(self.bar) - width) // 2 if self.is_wait else self.bar.start
+        return self.bar.start + max(0, len(self.bar) - width) // 2 if self.kind == "wait" else self.bar.start
 
     def bounds(self, width: int) -> tuple[int, int]:
         """The first and the last column at which the label may begin."""
@@ -45,7 +46,9 @@ def arranged(drawings: Sequence[Drawing], axis: Axis) -> list[list[Text]]:
 
 
 def _spots(drawing: Drawing, axis: Axis, wording: int) -> list[_Spot]:
-    spots = [_Spot(_wording(label, wording), axis.columns(label.start, label.end), label.is_wait) for label in drawing.labels]
+    spots = [
+        _Spot(_wording(label, wording), axis.columns(label.start, label.end), label.kind) for label in drawing.labels
+    ]
     return sorted(spots, key=lambda spot: (spot.preferred(), spot.bar.stop))
 
 
@@ -69,7 +72,7 @@ def _rows(spots: list[_Spot], width: int) -> list[list[_Spot]] | None:
 
 
 def _starts(row: Sequence[_Spot], width: int) -> list[int] | None:
-    """Where the labels of a row begin, each as near to its preferred column as its neighbours let it; None if one can't."""
+    """Where the labels of a row begin, as near to their preferred columns as they can; None if there is no room."""
     starts: list[int] = []
     free = 0
     for spot in row:
@@ -92,5 +95,5 @@ def _line(row: Sequence[_Spot], width: int) -> Text:
     line = Text(no_wrap=True)
     for spot, start in zip(row, _starts(row, width) or [], strict=True):
         line.append(" " * (start - line.cell_len))
-        line.append(spot.text, DIM if spot.is_wait else "")
+        line.append(spot.text, _STYLES[spot.kind])
     return line

@@ -20,6 +20,7 @@ from reservation_cli.render.words import (
     LANE_STYLES,
     PLATFORM_NAMES,
     WARNING,
+    asked,
     duration,
     is_absent,
     joined,
@@ -69,23 +70,23 @@ def picture(lanes: Sequence[Timeline], width: int, now: datetime | None = None) 
     width = min(max(width, NARROWEST), WIDEST)
     drawings = [draw(lane, now) for lane in lanes]
     names = [(PLATFORM_NAMES[lane.platform], lane_detail(lane)) for lane in lanes]
-    endings = [(str(lane_state(lane)), _ending(lane, now)) for lane in lanes]
+    endings = [("", "") if is_absent(lane) else (str(lane_state(lane)), _ending(lane, now)) for lane in lanes]
     margin = _widest(names) + _GAP
     axis = fit(
         [interval for drawing in drawings for interval in drawing.intervals],
         max(_LEAST_AXIS, width - margin - _widest(endings) - _GAP),
     )
     labels = arranged(drawings, axis)
-    lines = [*_heading(lanes, width), Text(), *_axis_lines(axis, margin)]
+    lines = [*heading(lanes, width, _zero(lanes)), Text(), *_axis_lines(axis, margin)]
     for lane, drawing, name, ending, label_lines in zip(lanes, drawings, names, endings, labels, strict=True):
+        if lane is not lanes[0]:
+            lines.append(Text())
         style = LANE_STYLES[lane.platform]
         bars = Text(f"not on {name[0]}", DIM) if is_absent(lane) else _bars(drawing, axis, style)
         lines.append(_row(margin, axis, Text(name[0], f"bold {style}"), bars, Text(ending[0], lane_state(lane).style)))
-        for index, label_line in enumerate(label_lines or [Text()]):
-            first = index == 0
-            lines.append(
-                _row(margin, axis, Text(name[1] if first else "", DIM), label_line, Text(ending[1] if first else "", DIM))
-            )
+        first, *more = label_lines or [Text()]
+        lines.append(_row(margin, axis, Text(name[1], DIM), first, Text(ending[1], DIM)))
+        lines += [_row(margin, axis, Text(), line, Text()) for line in more]
         lines += _remarks(lane, margin, width)
     return [*lines, *_legend(drawings, axis, margin, width)]
 
@@ -105,17 +106,16 @@ def _row(margin: int, axis: Axis, name: Text, middle: Text, ending: Text) -> Tex
     return row
 
 
-def _heading(lanes: Sequence[Timeline], width: int) -> Iterator[Text]:
-    """What all lanes are about, and what t = 0 means; as many lines as it takes."""
-    facts = [lane.request or lane.reservation for lane in lanes]
-    known = [fact for fact in facts if fact is not None]
+def heading(lanes: Sequence[Timeline], width: int, *more: str) -> Iterator[Text]:
+    """What all lanes are about, in as many lines as it takes; `more` comes after it."""
+    facts = asked(lanes)
     parts: list[tuple[str, str]] = []
-    if known:
-        parts.append((f"seat {joined([printable(fact.seat) for fact in known])}", "bold"))
-        parts.append((joined([printable(fact.user) for fact in known]), ""))
-        parts.append((f"hold {joined([format_duration(fact.hold_seconds) for fact in known])}", ""))
-        parts.append((f"strategy {joined([fact.strategy for fact in known])}", ""))
-    parts.append((_zero(lanes), DIM))
+    if facts:
+        parts.append((f"seat {joined([printable(fact.seat) for fact in facts])}", "bold"))
+        parts.append((joined([printable(fact.user) for fact in facts]), ""))
+        parts.append((f"hold {joined([format_duration(fact.hold_seconds) for fact in facts])}", ""))
+        parts.append((f"strategy {joined([fact.strategy for fact in facts])}", ""))
+    parts += [(part, DIM) for part in more]
     line = Text(no_wrap=True)
     for part, style in parts:
         if line.cell_len and line.cell_len + 3 + cell_len(part) > width:
@@ -196,8 +196,6 @@ def _piece_style(kind: PieceKind, lane_style: str) -> str:
 
 def _ending(lane: Timeline, now: datetime | None) -> str:
     """Under the word at the end of a lane: when it ended, what the seat says, or how long the hold still lasts."""
-    if is_absent(lane):
-        return ""
     if lane.status in ("failed", "timed_out", "stopped", "paused"):
         return f"seat {lane.reservation.status}" if lane.reservation else ""
     if lane.is_over:

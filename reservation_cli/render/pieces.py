@@ -12,9 +12,10 @@ from typing import Literal
 
 from reservation_cli.domain.comparison import FINALIZE
 from reservation_cli.domain.timeline import Attempt, Span, Timeline
-from reservation_cli.render.words import ms_between, duration
+from reservation_cli.render.words import duration, ms_between
 
 PieceKind = Literal["gap", "wait", "open", "late", "engine", "running", "body", "failed"]
+LabelKind = Literal["step", "wait", "failed"]
 MarkKind = Literal["accepted", "decided", "due"]
 
 # Latency is drawn to scale; what takes longer than this (a full queue, an engine that was down) is waiting.
@@ -52,7 +53,7 @@ class Label:
     start: float
     end: float
     wordings: tuple[str, ...]
-    is_wait: bool
+    kind: LabelKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ class _Draughtsman:
         if end is None or end < start:
             return [Piece("wait", start, start)]
         kind: PieceKind = "open" if is_open else "wait"
-        due = self.at(span.scheduled_end) if span.scheduled_end else None
+        due = max(start, self.at(span.scheduled_end)) if span.scheduled_end else None
         if due is None or end <= due:
             return [Piece(kind, start, end)]
         return [Piece(kind, start, due), Piece("late", due, end)]
@@ -193,7 +194,7 @@ class _Draughtsman:
         if span.kind != "step":
             start, end = pieces[0].start, pieces[-1].end
             full = name if span.end is None else f"{name} {duration(end - start)}"
-            return Label(start, end, (full, name, name, short), is_wait=True)
+            return Label(start, end, (full, name, name, short), "wait")
         runs = [piece for piece in pieces if piece.kind in ("body", "failed", "running")]
         last, count = runs[-1], len(runs)
         if last.kind == "failed":
@@ -201,7 +202,8 @@ class _Draughtsman:
         else:
             told = duration(last.end - last.start) if last.kind == "body" else "running"
             full = f"{name} {told}, attempt {count}" if count > 1 else f"{name} {told}"
-        return Label(last.start, last.end, (full, full, name, short), is_wait=False)
+        kind: LabelKind = "failed" if last.kind == "failed" else "step"
+        return Label(last.start, last.end, (full, full, name, short), kind)
 
 
 def _layer(piece: Piece) -> int:

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from rich.cells import cell_len
 
-from reservation_cli.domain.reservation import Platform, ReservationStatus
+from reservation_cli.domain.reservation import Platform, Reservation, ReservationRequest, ReservationStatus
 from reservation_cli.domain.timeline import ExecutionStatus, SpanStatus, Timeline
 
 PLATFORM_NAMES: dict[Platform, str] = {"cloudflare": "Cloudflare", "aws": "AWS"}
@@ -119,6 +119,11 @@ def distinct_name(lane: Timeline, other: Timeline) -> str:
     if lane.label != other.label:
         return printable(lane.label)
     return "second"
+
+
+def asked(lanes: Sequence[Timeline]) -> list[ReservationRequest | Reservation]:
+    """What each lane was asked for, by its request or else by the seat's record, where either is known."""
+    return [fact for lane in lanes if (fact := lane.request or lane.reservation) is not None]
 
 
 def joined(names: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from reservation_cli.errors import PlatformError
 from support.fake_platform import FakePlatform
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Mapping
 
 import pytest
+
 from reservation_cli import settings
 from reservation_cli.domain.reservation import ReservationRequest, Strategy, new_reservation_id
 from reservation_cli.domain.timeline import Timeline

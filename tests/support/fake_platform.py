@@ -24,7 +24,6 @@ class FakePlatform:
     fail: ResvError | None = None
     requests: dict[str, ReservationRequest] = field(default_factory=dict)
     reservations: dict[str, Reservation] = field(default_factory=dict)
-    finalized: dict[str, datetime] = field(default_factory=dict)
     calls: dict[str, int] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import socket
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ logger = logging.getLogger(__name__)
 # Lambda's 6 MB of payload, with room for what is around it.
 _LONGEST_BODY = 7 * 1024 * 1024
 _LOCAL_NAMES = ("127.0.0.1", "localhost")
+_LOCAL_HOST = re.compile(r"(127\.0\.0\.1|localhost)(:\d+)?", re.IGNORECASE)
 # What the SDK inside the handler asks for; everything else comes from somebody who uses the endpoint.
 _OWN_TRAFFIC = ("checkpoint", "state")
 
@@ -118,9 +120,8 @@ class RequestHandler(BaseHTTPRequestHandler):
 
     def _refuse_strangers(self) -> None:
         """A web page that resolves its own name to 127.0.0.1, or posts across origins, must not reach the engine."""
-        host = urlsplit(f"//{self.headers.get('Host', '')}")
-        origin = self.headers.get("Origin")
-        if host.hostname not in _LOCAL_NAMES:
+        host, origin = self.headers.get("Host", ""), self.headers.get("Origin")
+        if _LOCAL_HOST.fullmatch(host) is None:
             raise ApiError(403, "AccessDeniedException", "This endpoint answers to 127.0.0.1 and localhost only")
         own = [f"http://{name}:{self.server.server_address[1]}" for name in _LOCAL_NAMES]
         if origin is not None and origin not in own:

@@ -1,0 +1,174 @@
+"""What the local stack consists of: wrangler dev, the Node host with the Lambda bundles, and AWS's engine."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from reservation_cli.errors import NotConfiguredError
+from reservation_cli.local import halves, ports
+from reservation_cli.local.node import Node, find_node
+from reservation_cli.local.plan import LOGS, Child, Plan
+from reservation_cli.settings import Settings
+
+REGION = "us-east-2"
+ACCOUNT = "000000000000"
+WORKFLOW = "reservation-workflow-dev"
+FUNCTION = "reservation-workflow-dev"
+QUALIFIER = "live"
+SEATS_FUNCTION = "reservation-seats-dev"
+
+_ENGINE = "aws-durable-execution-sdk-python-testing"
+
+#: What a developer has set for the clouds must not reach the local engines.
+_CLOUD_VARIABLES = ("AWS_", "CLOUDFLARE_", "CF_", "WRANGLER_")
+
+
+def child_environ(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment of all children: `environ` without what is meant for the clouds, and with no proxy between."""
+    kept = {name: value for name, value in environ.items() if not name.startswith(_CLOUD_VARIABLES)}
+    direct = ",".join(filter(None, [environ.get("NO_PROXY") or environ.get("no_proxy"), "127.0.0.1,localhost"]))
+    kept |= {"NO_PROXY": direct, "no_proxy": direct, "NO_COLOR": "1"}
+    if (halves.PACKAGE.parent / "pyproject.toml").is_file():
+        # A checkout, installed or not: the supervisor and the engine are modules of it.
+        paths = [str(halves.PACKAGE.parent), environ.get("PYTHONPATH", "")]
+        kept["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    return kept
+
+
+def plan(settings: Settings, progress: Callable[[str], None]) -> Plan:
+    """The plan for the stack of `settings.home`, its packages installed and its ports chosen.
+
+    Raises NotConfiguredError when a part is missing.
+    """
+    if importlib.util.find_spec(_ENGINE.replace("-", "_")) is None:
+        raise NotConfiguredError(
+            "The local stack needs AWS's durable-execution engine, which is not installed.",
+            hint="pip install 'reservation-cli[local]'",
+        )
+    node = find_node(settings.environ)
+    cloudflare, aws = (
+        halves.prepare(half, node, settings.environ, settings.home / LOGS / f"npm-{half}.log", progress)
+        for half in ("cf-workflow", "aws-durable")
+    )
+    taken: set[int] = set()
+    cloudflare_port = _port("Cloudflare", settings.cloudflare_port, taken, progress)
+    aws_port = _port("AWS", settings.aws_port, taken, progress)
+    host_port, dynamodb_port = ports.choose(0, taken), ports.choose(0, taken)
+    return Plan(
+        home=str(settings.home),
+        # In the order of their start: wrangler takes longest.
+        children=(
+            _wrangler(node, cloudflare, settings.home, cloudflare_port),
+            _host(node, aws, settings.home, host_port, dynamodb_port, aws_port),
+            _engine(settings.home, aws_port, host_port),
+        ),
+        idle_seconds=settings.idle_minutes * 60,
+        facts={
+            "cloudflare_url": f"http://127.0.0.1:{cloudflare_port}",
+            "workflow": WORKFLOW,
+            "aws_endpoint_url": f"http://127.0.0.1:{aws_port}",
+            "dynamodb_url": f"http://127.0.0.1:{dynamodb_port}",
+            "region": REGION,
+            "account": ACCOUNT,
+            "function": FUNCTION,
+            "qualifier": QUALIFIER,
+            "seats_function": SEATS_FUNCTION,
+            "engines": _engines(node, cloudflare),
+        },
+    )
+
+
+def _port(platform: str, wanted: int, taken: set[int], progress: Callable[[str], None]) -> int:
+    port = ports.choose(wanted, taken)
+    if port != wanted:
+        progress(f"Port {wanted} is taken; {platform} gets {port}.")
+    return port
+
+
+def _engines(node: Node, cloudflare: Path) -> dict[str, str]:
+    from importlib.metadata import version  # deferred: 20 ms that `running` does not need
+
+    wrangler = json.loads((cloudflare / "node_modules" / "wrangler" / "package.json").read_text())["version"]
+    return {"cloudflare": f"wrangler {wrangler}", "aws": f"{_ENGINE} {version(_ENGINE)}", "node": node.version}
+
+
+def _wrangler(node: Node, folder: Path, home: Path, port: int) -> Child:
+    state = home / "cloudflare"
+    return Child(
+        name="cloudflare",
+        # What bin/wrangler.js starts, without that process of 50 MB in between.
+        argv=(
+            *(str(node.path), "--no-warnings", str(folder / "node_modules/wrangler/wrangler-dist/cli.js"), "dev"),
+            *("--ip", "127.0.0.1", "--port", str(port), "--inspector-port", "0"),
+            *("--persist-to", str(state), "--show-interactive-dev-session=false", "--log-level", "warn"),
+        ),
+        cwd=str(folder),
+        port=port,
+        path="/cdn-cgi/local/explorer/api/workflows",
+        env={
+            "CI": "1",
+            "DO_NOT_TRACK": "1",
+            "WRANGLER_SEND_METRICS": "false",
+            "WRANGLER_SEND_ERROR_REPORTS": "false",
+            "WRANGLER_HIDE_BANNER": "true",
+            "WRANGLER_WRITE_LOGS": "false",
+            "WRANGLER_REGISTRY_PATH": str(state / "registry"),  # two stacks have Workers of the same name
+            "CLOUDFLARE_CF_FETCH_ENABLED": "false",
+            "CLOUDFLARE_LOAD_DEV_VARS_FROM_DOT_ENV": "false",
+            # Traces for wrangler's own explorer: they slow a thousand runs by half, and nothing here reads them.
+            "X_LOCAL_OBSERVABILITY": "false",
+            **_compile_cache(home),
+        },
+        crash_line="The Workers runtime crashed unexpectedly",
+        workflow=WORKFLOW,
+        sources=(str(folder / "src"), str(folder / "wrangler.jsonc")),
+    )
+
+
+def _host(node: Node, folder: Path, home: Path, port: int, dynamodb_port: int, aws_port: int) -> Child:
+    bundles = {FUNCTION: "handler.mjs", SEATS_FUNCTION: "seats-api.mjs"}
+    functions = [f"--function={name}={folder / 'dist' / file}" for name, file in bundles.items()]
+    return Child(
+        name="host",
+        argv=(
+            *(str(node.path), str(folder / "dist" / "host.mjs")),
+            *("--port", str(port), "--dynamodb-port", str(dynamodb_port), "--data", str(home / "aws" / "host")),
+            *functions,
+            "--exit-with-parent",
+        ),
+        cwd=str(folder),
+        port=port,
+        path="/health",
+        env={
+            "AWS_ENDPOINT_URL_LAMBDA": f"http://127.0.0.1:{aws_port}",
+            "AWS_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            **_compile_cache(home),
+        },
+    )
+
+
+def _engine(home: Path, port: int, host_port: int) -> Child:
+    return Child(
+        name="aws",
+        argv=(
+            *(sys.executable, "-P", "-m", "reservation_cli.local.aws_engine"),
+            *("--port", str(port), "--host-url", f"http://127.0.0.1:{host_port}"),
+            *("--data", str(home / "aws" / "engine"), "--region", REGION, "--exit-with-parent"),
+        ),
+        cwd=str(home),
+        port=port,
+        path="/health",
+        reports_use=True,
+    )
+
+
+def _compile_cache(home: Path) -> dict[str, str]:
+    """Node keeps compiled scripts there: a second start is a tenth of a second shorter."""
+    return {"NODE_COMPILE_CACHE": str(home / "node-cache")}

@@ -1,0 +1,142 @@
+"""The metrics of a comparison as a table, the configuration of each lane, and the sentences that keep it honest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from reservation_cli.domain.comparison import Row, Unit, like_for_like, metrics, rows
+from reservation_cli.domain.cost import PRICES_AS_OF
+from reservation_cli.domain.reservation import format_duration
+from reservation_cli.domain.timeline import Timeline
+from reservation_cli.render.words import (
+    DIM,
+    LANE_STYLES,
+    PLATFORM_NAMES,
+    UNKNOWN,
+    distinct_name,
+    is_absent,
+    joined,
+    lane_detail,
+    lane_name,
+    printable,
+)
+
+# From here on a row of milliseconds reads better in seconds.
+_LONG_MS = 10_000
+_MILLION = 1_000_000
+
+
+def metric_table(lanes: Sequence[Timeline]) -> Table | None:
+    """Metric, one column a lane, and for two lanes the difference of the second; None while nothing is known."""
+    lanes = [lane for lane in lanes if not is_absent(lane)]
+    table_rows = rows(metrics(lane) for lane in lanes)
+    if not table_rows:
+        return None
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="")
+    table.add_column(Text("metric", DIM), no_wrap=True)
+    for lane in lanes:
+        header = Text(PLATFORM_NAMES[lane.platform], f"bold {LANE_STYLES[lane.platform]}", justify="right")
+        header.append(f"\n{lane_detail(lane)}", DIM)
+        table.add_column(header, justify="right", no_wrap=True)
+    if len(lanes) == 2:
+        table.add_column(Text("difference", DIM), justify="right", no_wrap=True)
+    for row in table_rows:
+        cells = [Text(cell) for cell in values(row)]
+        if len(lanes) == 2:
+            cells.append(Text(difference(row, distinct_name(lanes[1], lanes[0]))))
+        table.add_row(row.label, *cells)
+    return table
+
+
+def values(row: Row) -> list[str]:
+    """The values of a row, all in one unit and with the same decimals."""
+    known = [abs(value) for value in row.values if value is not None]
+    in_seconds = row.unit == "ms" and any(value >= _LONG_MS for value in known)
+    return [UNKNOWN if value is None else _value(value, row.unit, row.signed, in_seconds) for value in row.values]
+
+
+def difference(row: Row, name: str) -> str:
+    """'AWS −7.1 ms': the second lane and by how much it differs from the first; 'same' when it does not show."""
+    if row.difference is None:
+        return ""
+    shown = _value(row.difference, row.unit, True, False)
+    return "same" if shown.startswith("±") else f"{name} {shown}"
+
+
+def _value(value: float, unit: Unit, signed: bool, in_seconds: bool) -> str:
+    if unit == "count":
+        number, suffix = f"{abs(value):.0f}", ""
+    elif unit == "usd":
+        number, suffix = f"${abs(value) * _MILLION:.2f}", ""
+    elif in_seconds:
+        number, suffix = f"{abs(value) / 1000:.3f}", " s"
+    else:
+        number, suffix = f"{abs(value):,.1f}".replace(",", "\N{NARROW NO-BREAK SPACE}"), " ms"
+    is_zero = not number.strip("$0.")
+    sign = "−" if value < 0 and not is_zero else ""
+    if signed:
+        sign = "±" if is_zero else sign or "+"
+    return f"{sign}{number}{suffix}"
+
+
+def clocks() -> Iterator[str]:
+    """Whose clocks the table was read from, and what its prices are."""
+    yield "Service-side clocks; accepted: this machine's clock; n = 1."
+    yield f"Cost: US dollars for a million such reservations, prices of {PRICES_AS_OF}, free allowances left aside."
+
+
+def configuration(lanes: Sequence[Timeline]) -> Iterator[Text | Padding]:
+    """What each lane ran on: engine, endpoint, hold, strategy, reservation id, ref."""
+    for lane in lanes:
+        engine = lane.engine.name + (f" {lane.engine.version}" if lane.engine.version else "")
+        facts = lane.request or lane.reservation
+        entries = [("engine", engine), ("endpoint", lane.endpoint)]
+        if facts:
+            entries.append(("hold", f"{format_duration(facts.hold_seconds)}, strategy {facts.strategy}"))
+        entries.append(("reservation", lane.reservation_id))
+        if lane.ref != lane.reservation_id:
+            entries.append(("ref", lane.ref))
+        yield Text(lane_name(lane), f"bold {LANE_STYLES[lane.platform]}")
+        yield Padding(fact_grid(entries), (0, 0, 0, 2), expand=False)
+
+
+def fact_grid(entries: Sequence[tuple[str, str | Text]]) -> Table:
+    """Names and values in two columns; long values are folded, not cut."""
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(style=DIM, no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in entries:
+        grid.add_row(name, value if isinstance(value, Text) else Text(printable(value)))
+    return grid
+
+
+def sentences(lanes: Sequence[Timeline]) -> Iterator[str]:
+    """What a reader must know before drawing conclusions."""
+    present = [lane for lane in lanes if not is_absent(lane)]
+    for lane in present:
+        for note in lane.notes:
+            yield f"{lane_name(lane)}: {printable(note)}"
+    if any(lane.target == "local" for lane in present):
+        yield "Local engines show how the programming models behave, not how fast the clouds are."
+    if len(present) < 2:
+        return
+    if not like_for_like(present):
+        yield f"Not like for like: {'; '.join(_differing(present))}."
+    yield "One run is an anecdote: `resv bench` repeats it."
+
+
+def _differing(lanes: Sequence[Timeline]) -> Iterator[str]:
+    targets = [f"{PLATFORM_NAMES[lane.platform]} {lane.target}" for lane in lanes]
+    if len({lane.target for lane in lanes}) > 1:
+        yield f"the targets differ ({joined(targets)})"
+    requests = [lane.request for lane in lanes]
+    holds = ["not told" if asked is None else format_duration(asked.hold_seconds) for asked in requests]
+    if len(set(holds)) > 1:
+        yield f"the holds differ ({joined(holds)})"
+    strategies = ["not told" if asked is None else asked.strategy for asked in requests]
+    if len(set(strategies)) > 1:
+        yield f"the strategies differ ({joined(strategies)})"
