@@ -2,7 +2,7 @@ import { build } from "esbuild";
 
 /** @type {import("esbuild").BuildOptions} */
 const options = {
-  outdir: "dist",
+  outdir: process.argv[2] ?? "dist",
   outExtension: { ".js": ".mjs" },
   bundle: true,
   platform: "node",

@@ -2,43 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Literal
 
-from reservation_cli import lanes
+from reservation_cli import lanes, store
 from reservation_cli.domain.reservation import Reservation, format_time
 from reservation_cli.errors import NotFoundError, ResvError
 from reservation_cli.options import Command, On, platforms_of
-from reservation_cli.platforms import NAMES
+from reservation_cli.platforms import NAMES, PlatformClient
 
 
 def decide(me: Command, action: Literal["confirm", "cancel"], ref: str, on: On) -> None:
-    """Do it on both lanes at once, show what was decided, then raise the first error, if any."""
+    """Do it on all lanes at once, show what was decided, then raise the first refusal, if any.
+
+    A platform that does not know the reservation is named, and is an error only when no other knows it.
+    """
     name = lanes.resolve(me.settings.home, ref)
     clients = me.clients(platforms_of(on, name))
-    calls = [client.confirm if action == "confirm" else client.cancel for client in clients]
-    answers = lanes.together([lambda call=call: call(name) for call in calls])
-    done = [
-        {
-            "platform": client.platform,
-            "target": client.target,
-            "reservation_id": answer.reservation_id,
-            "seat": answer.seat,
-            "status": answer.status,
-            "at": format_time(answer.ended_at),
-        }
-        for client, answer in zip(clients, answers, strict=True)
-        if isinstance(answer, Reservation)
-    ]
+    calls = [partial(client.confirm if action == "confirm" else client.cancel, name) for client in clients]
+    answers = list(zip(clients, lanes.together(calls), strict=True))
+    store.mark_decision(me.settings.home)
+    decided = [(client, answer) for client, answer in answers if isinstance(answer, Reservation)]
+    refused = [answer for _, answer in answers if isinstance(answer, ResvError)]
+    if decided:
+        missing = [client for client, answer in answers if isinstance(answer, NotFoundError)]
+        refused = [error for error in refused if not isinstance(error, NotFoundError)]
+        for client in missing:
+            me.output.note(f"{NAMES[client.platform]} does not know {name}.")
     if me.output.as_json:
-        me.output.data({"lanes": done})
-    for lane, client in zip(done, clients, strict=False) if not me.output.as_json else ():
-        me.output.text(f"{NAMES[client.platform]} · {lane['target']}: seat {lane['seat']} is {lane['status']}.")
-    missing = [client for client, answer in zip(clients, answers, strict=True) if isinstance(answer, NotFoundError)]
-    failures = [answer for answer in answers if isinstance(answer, ResvError)]
-    for client in missing if done else ():
-        me.output.note(f"{NAMES[client.platform]} does not know {name}.")
-    refused = [error for error in failures if not (done and isinstance(error, NotFoundError))]
+        me.output.data({"lanes": [_lane_json(client, reservation) for client, reservation in decided]})
+    else:
+        for client, reservation in decided:
+            me.output.text(
+                f"{NAMES[client.platform]} · {client.target}: seat {reservation.seat} is {reservation.status}."
+            )
     for error in refused[1:]:
         me.output.note(error.message)
     if refused:
         raise refused[0]
+
+
+def _lane_json(client: PlatformClient, reservation: Reservation) -> Mapping[str, object]:
+    return {
+        "platform": client.platform,
+        "target": client.target,
+        "reservation_id": reservation.reservation_id,
+        "seat": reservation.seat,
+        "status": reservation.status,
+        "at": format_time(reservation.ended_at),
+    }

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,6 +19,7 @@ from reservation_cli.follow import follow
 from reservation_cli.platforms import NAMES, PlatformClient
 
 T = TypeVar("T")
+FRAME_SECONDS = 0.125
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ def reserve(
     home: Path, pairs: Sequence[tuple[PlatformClient, ReservationRequest]]
 ) -> list[tuple[PlatformClient, Timeline]]:
     """Send all requests at once and remember what was accepted, before any error is raised."""
-    answers = together([lambda client=client, request=request: client.reserve(request) for client, request in pairs])
+    answers = together([partial(client.reserve, request) for client, request in pairs])
     accepted = [(client, lane) for (client, _), lane in zip(pairs, answers, strict=True) if isinstance(lane, Timeline)]
     store.remember(home, [lane for _, lane in accepted])
     for answer in answers:
@@ -78,7 +80,7 @@ def find(home: Path, clients: Sequence[PlatformClient], ref: str) -> Found:
     Raises NotFoundError when no platform knows it; any other error of a platform as it is.
     """
     known = store.refs(home, ref)
-    answers = together([lambda client=client: _look(client, known.get(client.platform, ref)) for client in clients])
+    answers = together([partial(_look, client, known.get(client.platform, ref)) for client in clients])
     lanes: list[tuple[PlatformClient, Timeline]] = []
     missing: list[Platform] = []
     for client, answer in zip(clients, answers, strict=True):
@@ -123,13 +125,15 @@ def resolve(home: Path, ref: str) -> str:
 
 
 def watch(
+    home: Path,
     lanes: Sequence[tuple[PlatformClient, Timeline]],
     nudges: Sequence[threading.Event],
-    frame_seconds: float | None = None,
+    every_frame: bool = False,
 ) -> Iterator[tuple[Timeline, ...]]:
     """All lanes' latest timelines each time that one changes, until all are over; the first error ends it.
 
-    With `frame_seconds` also once per that time, for a countdown. `nudges[i]` makes lane i ask at once.
+    With `every_frame` also once a frame, for a countdown. `nudges[i]` makes lane i ask at once, and so does a
+    confirmation or cancel by another `resv` on this machine.
     """
     news: queue.SimpleQueue[tuple[int, Timeline | BaseException | None]] = queue.SimpleQueue()
 
@@ -144,13 +148,18 @@ def watch(
     latest = [timeline for _, timeline in lanes]
     for index, (client, first) in enumerate(lanes):
         threading.Thread(target=run, args=(index, client, first), daemon=True).start()
-    going = len(lanes)
+    going, decision = len(lanes), store.last_decision(home)
     yield tuple(latest)
     while going:
         try:
-            index, item = news.get(timeout=frame_seconds)
+            index, item = news.get(timeout=FRAME_SECONDS)
         except queue.Empty:
-            yield tuple(latest)
+            if (newest := store.last_decision(home)) != decision:
+                decision = newest
+                for nudge in nudges:
+                    nudge.set()
+            if every_frame:
+                yield tuple(latest)
             continue
         if isinstance(item, BaseException):
             raise item

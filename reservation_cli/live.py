@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from reservation_cli.domain.timeline import Timeline
@@ -15,8 +17,6 @@ from reservation_cli.platforms import PlatformClient
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-FRAME_SECONDS = 0.125
-
 
 class LaneView(Protocol):
     """A drawing of lanes; `now` is given for a frame of a live view, None for the final one."""
@@ -26,6 +26,7 @@ class LaneView(Protocol):
 
 
 def follow_live(
+    home: Path,
     output: Output,
     found: Sequence[tuple[PlatformClient, Timeline]],
     view: LaneView,
@@ -40,15 +41,12 @@ def follow_live(
     latest = tuple(lane for _, lane in found)
     if output.is_live:
         with output.live() as draw:
-            for latest in watch(found, waked, FRAME_SECONDS):
-                frame, now = latest, datetime.now(UTC)
-                draw(lambda width, frame=frame, now=now: view(frame, width, now))
-            final = latest
-            draw(lambda width: view(final, width))
+            for latest in watch(home, found, waked, every_frame=True):
+                draw(partial(view, latest, now=datetime.now(UTC)))
+            draw(partial(view, latest))
         return latest
-    for latest in watch(found, waked):
+    for latest in watch(home, found, waked):
         each(latest)
     if not output.as_json:
-        final = latest
-        output.view(lambda width: view(final, width))
+        output.view(partial(view, latest))
     return latest

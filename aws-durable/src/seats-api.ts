@@ -1,4 +1,8 @@
-import { LambdaClient, SendDurableExecutionCallbackSuccessCommand } from "@aws-sdk/client-lambda";
+import {
+  CallbackTimeoutException,
+  LambdaClient,
+  SendDurableExecutionCallbackSuccessCommand,
+} from "@aws-sdk/client-lambda";
 import { describe, InvalidRequest, parseReservationId, type Reservation } from "./reservation.js";
 import { ReservationNotFound, Seats } from "./seats.js";
 
@@ -81,6 +85,8 @@ async function wakeWorkflow(reservationId: string, action: "confirm" | "cancel")
     const Result = new TextEncoder().encode(JSON.stringify({ action }));
     await lambda.send(new SendDurableExecutionCallbackSuccessCommand({ CallbackId: callbackId, Result }));
   } catch (error) {
+    // Closed already: by an earlier call of this action, or the timeout came first.
+    if (error instanceof CallbackTimeoutException) return;
     console.warn(`Reservation ${reservationId}: its workflow was not woken.`, error);
   }
 }

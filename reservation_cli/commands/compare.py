@@ -83,7 +83,7 @@ def _follow(me: Command, found: Found, delay: float | None) -> Sequence[Timeline
     if delay is not None:
         for (client, lane), nudge in zip(found, nudges, strict=True):
             _confirm_later(client, lane, delay, nudge, refusals)
-    timelines = follow_live(me.output, found, comparison_view, nudges=nudges)
+    timelines = follow_live(me.settings.home, me.output, found, comparison_view, nudges=nudges)
     if me.output.as_json:
         me.output.data(run_json(timelines))
     for refusal in refusals:

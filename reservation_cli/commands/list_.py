@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from reservation_cli import lanes
 from reservation_cli.domain.reservation import STATUSES
-from reservation_cli.domain.timeline import Timeline
+from reservation_cli.domain.timeline import Timeline, as_json
 from reservation_cli.errors import ResvError, UsageError
 from reservation_cli.options import Json, On, OnPlatform, begin, platforms_of
 
@@ -27,23 +29,22 @@ def command(
     if status is not None and status not in STATUSES:
         raise UsageError(f"{status!r} is no status of a reservation.", hint=f"One of: {', '.join(STATUSES)}.")
     me = begin(context, json)
-    answers = lanes.together(
-        [lambda client=client: client.executions(limit) for client in me.clients(platforms_of(on))]
-    )
-    for answer in answers:
+    clients = me.clients(platforms_of(on))
+    calls: list[Callable[[], Sequence[Timeline]]] = [partial(client.executions, limit) for client in clients]
+    found: list[Timeline] = []
+    for answer in lanes.together(calls):
         if isinstance(answer, ResvError):
             raise answer
-    rows = [lane for answer in answers if not isinstance(answer, ResvError) for lane in answer]
-    rows = [lane for lane in rows if _wanted(lane, status, seat)]
+        found += answer
+    rows = [lane for lane in found if _wanted(lane, status, seat)]
     rows.sort(key=lambda lane: lane.started or lane.as_of, reverse=True)
-
-    from reservation_cli.render import console  # deferred: rich
-    from reservation_cli.render import json as as_json
-
     if json:
-        me.output.data(as_json.list_json(rows))
-    else:
-        me.output.view(lambda width: console.list_view(rows, width))
+        me.output.data({"reservations": [as_json(lane) for lane in rows]})
+        return
+
+    from reservation_cli.render.console import list_view  # deferred: rich, 30 ms that --json does not need
+
+    me.output.view(lambda width: list_view(rows, width))
 
 
 def _wanted(lane: Timeline, status: str | None, seat: str | None) -> bool:

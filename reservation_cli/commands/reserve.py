@@ -40,7 +40,11 @@ def command(
         timelines = tuple(lane for _, lane in reserved)
         if watch:
             timelines = follow_live(
-                me.output, reserved, status_view, lambda now: me.output.line(run_json(now)) if json else None
+                me.settings.home,
+                me.output,
+                reserved,
+                status_view,
+                lambda now: me.output.line(run_json(now)) if json else None,
             )
         elif json:
             me.output.data(run_json(timelines))

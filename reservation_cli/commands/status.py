@@ -36,7 +36,11 @@ def command(
     if watch:
         with lanes.resumable(name):
             follow_live(
-                me.output, found.lanes, status_view, lambda now: me.output.line(run_json(now)) if json else None
+                me.settings.home,
+                me.output,
+                found.lanes,
+                status_view,
+                lambda now: me.output.line(run_json(now)) if json else None,
             )
     else:
         me.output.view(lambda width: status_view(found.timelines, width))

@@ -97,7 +97,7 @@ def metrics(timeline: Timeline) -> Metrics:
     first, final, hold = timeline.span(CREATE_HOLD), timeline.span(FINALIZE), timeline.hold
     began = final.began if final else None
     decided = timeline.reservation.ended_at if timeline.reservation else None
-    woken = hold is not None and hold.kind == "event" and hold.status == "succeeded"
+    woken = hold is not None and hold.kind == "event" and hold.status in ("succeeded", "failed")
     expired = hold is not None and not woken
     return Metrics(
         accept_ms=timeline.accept_ms,

@@ -57,6 +57,8 @@ class ChildProcess:
         code = self._process.poll()
         if code is None:
             return None
+        while self._copy():
+            pass
         return f"exit code {code}" if code >= 0 else signal.Signals(-code).name
 
     def gone(self) -> bool:

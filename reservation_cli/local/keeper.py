@@ -29,7 +29,7 @@ SETTLED = 10.0
 #: Seconds of silence after which a child that answered is taken to hang,
 HUNG = 5.0
 #: or after it told of a crash inside,
-HUNG_AFTER_CRASH = 2.5
+HUNG_AFTER_CRASH = 1.5
 #: or while it uses the processor, as under the load of a benchmark.
 HUNG_AT_WORK = 30.0
 #: Seconds of silence after which its processor time is read, to tell at HUNG whether it is at work.
@@ -95,7 +95,8 @@ class Keeper:
             if now >= self._next_start and not self._lingers(now):
                 self._start(now)
         elif (outcome := self._process.outcome()) is not None:
-            self._restart(self._process, now, f"ended with {outcome}")
+            line = "" if outcome.startswith("SIG") else self._process.last_line()
+            self._restart(self._process, now, f"ended with {outcome}" + (f": {line}" if line else ""))
         else:
             if self._process.told_of_crash:
                 self._process.told_of_crash = False
@@ -142,8 +143,7 @@ class Keeper:
     def _restart(self, process: ChildProcess, now: float, reason: str) -> None:
         self.kill()
         self._last, self._ended = process, now
-        line = process.last_line()
-        self._plan_restart(now, f"{self.child.name} {reason}" + (f": {line}" if line else ""))
+        self._plan_restart(now, f"{self.child.name} {reason}")
 
     def _plan_restart(self, now: float, what: str) -> None:
         self._say(what)

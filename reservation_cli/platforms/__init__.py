@@ -45,6 +45,9 @@ class PlatformClient(Protocol):
     def executions(self, limit: int) -> Sequence[Timeline]:
         """The newest executions, newest first."""
 
+    def close(self) -> None:
+        """Close the connections."""
+
 
 def connect(settings: Settings, platform: Platform, progress: Callable[[str], None]) -> PlatformClient:
     """A client of `platform` where the reservation workflow runs: on the local stack, which is started when needed."""

@@ -73,6 +73,7 @@ class AwsClient:
             Payload=json.dumps(request.payload(), ensure_ascii=False).encode(),
         )
         accept_ms = round((time.perf_counter() - sent) * 1000, 3)
+        answer["Payload"].close()  # empty; an unread stream would keep its connection
         arn = answer.get("DurableExecutionArn")
         if not isinstance(arn, str):
             raise PlatformError(
@@ -118,6 +119,10 @@ class AwsClient:
         )
         found = answer.get("DurableExecutions", [])
         return [self.timeline(item["DurableExecutionArn"]) for item in found[:limit]]
+
+    def close(self) -> None:
+        """See PlatformClient.close."""
+        self.api.close()
 
     def _held(self, arn: str) -> Timeline:
         """The timeline once create-hold is over, or as it is after HOLD_WAIT_SECONDS."""

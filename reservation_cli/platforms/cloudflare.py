@@ -129,6 +129,11 @@ class CloudflareClient:
             page += 1
         return [self.timeline(name) for name in names[:limit]]
 
+    def close(self) -> None:
+        """See PlatformClient.close."""
+        self.worker.close()
+        self.instances.close()
+
     def _without_instance(self, reservation: Reservation) -> Timeline:
         """What the seat knows of a reservation whose instance is not there: not created yet, or pruned."""
         return Timeline(

@@ -17,6 +17,7 @@ from reservation_cli.render.picture import heading, picture
 from reservation_cli.render.table import clocks, configuration, fact_grid, metric_table, sentences
 from reservation_cli.render.words import (
     DIM,
+    FAILED,
     LANE_STYLES,
     PLATFORM_NAMES,
     UNKNOWN,
@@ -65,17 +66,17 @@ def status_view(lanes: Sequence[Timeline], width: int, now: datetime | None = No
 
 def reserve_view(lanes: Sequence[Timeline], width: int) -> RenderableType:
     """What became of `reserve`, lane by lane: held until when, or taken; and the ref to come back with."""
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold")
+    parts: list[RenderableType] = [*heading(lanes, width)]
     for lane in lanes:
-        grid.add_row(Text(lane_name(lane), f"bold {LANE_STYLES[lane.platform]}"), _standing(lane))
+        facts: list[tuple[str, str | Text]] = [("reservation", _standing(lane))]
         if lane.accept_ms is not None:
-            grid.add_row("", Text(f"accepted in {duration(lane.accept_ms)}", DIM))
-        grid.add_row("", Text(f"ref {printable(lane.ref)}", DIM))
+            facts.append(("accepted", f"in {duration(lane.accept_ms)}"))
+        facts.append(("ref", lane.ref))
         if lane.error:
-            grid.add_row("", Text(f"✗ {printable(lane.error)}", "red"))
-    return Constrain(Group(*heading(lanes, width), grid), width)
+            facts.append(("error", Text(f"✗ {printable(lane.error)}", FAILED)))
+        parts += [Text(), Text(lane_name(lane), f"bold {LANE_STYLES[lane.platform]}")]
+        parts.append(Padding(fact_grid(facts), (0, 0, 0, 2), expand=False))
+    return Constrain(Group(*parts), width)
 
 
 def list_view(rows: Sequence[Timeline], width: int) -> RenderableType:
@@ -170,7 +171,7 @@ def _facts(lane: Timeline, now: datetime | None) -> Iterator[tuple[str, str | Te
     if lane.ref != lane.reservation_id:
         yield "ref", lane.ref
     if lane.error:
-        yield "error", Text(f"✗ {printable(lane.error)}", "red")
+        yield "error", Text(f"✗ {printable(lane.error)}", FAILED)
 
 
 def _steps(lane: Timeline) -> Table:
@@ -203,7 +204,7 @@ def _attempt_row(lane: Timeline, number: int, attempt: Attempt) -> tuple[str, Te
         Text(f"  attempt {number}", DIM),
         _shown(span_state(attempt.status)),
         UNKNOWN if took is None else duration(took),
-        Text(printable(attempt.error or ""), "red"),
+        Text(printable(attempt.error or ""), FAILED),
     )
 
 

@@ -34,5 +34,10 @@ def run_json(lanes: Sequence[Timeline]) -> dict[str, object]:
     }
 
 
+def list_json(rows: Sequence[Timeline]) -> dict[str, object]:
+    """The list: each execution as a lane of a run, without metrics."""
+    return {"reservations": [as_json(lane) for lane in rows]}
+
+
 def _common(values: Sequence[T]) -> T | None:
     return values[0] if len(set(values)) == 1 else None

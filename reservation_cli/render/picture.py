@@ -21,10 +21,10 @@ from reservation_cli.render.words import (
     PLATFORM_NAMES,
     WARNING,
     asked,
+    details,
     duration,
     is_absent,
     joined,
-    lane_detail,
     lane_state,
     left,
     ms_between,
@@ -69,7 +69,7 @@ def picture(lanes: Sequence[Timeline], width: int, now: datetime | None = None) 
     """The lanes as lines of at most `width` cells (48 at least); with `now`, as they stand in a live view."""
     width = min(max(width, NARROWEST), WIDEST)
     drawings = [draw(lane, now) for lane in lanes]
-    names = [(PLATFORM_NAMES[lane.platform], lane_detail(lane)) for lane in lanes]
+    names = [(PLATFORM_NAMES[lane.platform], detail) for lane, detail in zip(lanes, details(lanes), strict=True)]
     endings = [("", "") if is_absent(lane) else (str(lane_state(lane)), _ending(lane, now)) for lane in lanes]
     margin = _widest(names) + _GAP
     axis = fit(

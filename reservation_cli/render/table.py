@@ -17,12 +17,12 @@ from reservation_cli.render.words import (
     LANE_STYLES,
     PLATFORM_NAMES,
     UNKNOWN,
-    distinct_name,
+    details,
     is_absent,
     joined,
-    lane_detail,
     lane_name,
     printable,
+    second_name,
 )
 
 # From here on a row of milliseconds reads better in seconds.
@@ -38,16 +38,16 @@ def metric_table(lanes: Sequence[Timeline]) -> Table | None:
         return None
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="")
     table.add_column(Text("metric", DIM), no_wrap=True)
-    for lane in lanes:
+    for lane, detail in zip(lanes, details(lanes), strict=True):
         header = Text(PLATFORM_NAMES[lane.platform], f"bold {LANE_STYLES[lane.platform]}", justify="right")
-        header.append(f"\n{lane_detail(lane)}", DIM)
+        header.append(f"\n{detail}", DIM)
         table.add_column(header, justify="right", no_wrap=True)
     if len(lanes) == 2:
         table.add_column(Text("difference", DIM), justify="right", no_wrap=True)
     for row in table_rows:
         cells = [Text(cell) for cell in values(row)]
         if len(lanes) == 2:
-            cells.append(Text(difference(row, distinct_name(lanes[1], lanes[0]))))
+            cells.append(Text(difference(row, second_name(lanes))))
         table.add_row(row.label, *cells)
     return table
 

@@ -6,13 +6,19 @@ A state always has a sign or a word; colour only repeats it.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from rich.cells import cell_len
 
-from reservation_cli.domain.reservation import Platform, Reservation, ReservationRequest, ReservationStatus
+from reservation_cli.domain.reservation import (
+    Platform,
+    Reservation,
+    ReservationRequest,
+    ReservationStatus,
+    format_duration,
+)
 from reservation_cli.domain.timeline import ExecutionStatus, SpanStatus, Timeline
 
 PLATFORM_NAMES: dict[Platform, str] = {"cloudflare": "Cloudflare", "aws": "AWS"}
@@ -101,24 +107,35 @@ def lane_state(lane: Timeline) -> State:
 
 
 def lane_name(lane: Timeline) -> str:
-    """'Cloudflare · local': the platform, the target, and what else tells this lane from its neighbours."""
-    return f"{PLATFORM_NAMES[lane.platform]} · {lane_detail(lane)}"
+    """The lane with its whole target: 'Cloudflare · local', 'AWS · us-east-2 · reservation-workflow-dev:live'."""
+    return printable(lane.label) or f"{PLATFORM_NAMES[lane.platform]} · {lane.target}"
 
 
-def lane_detail(lane: Timeline) -> str:
-    """The part of the lane's name after the platform."""
-    return f"{lane.target} · {printable(lane.label)}" if lane.label else lane.target
+def details(lanes: Sequence[Timeline]) -> list[str]:
+    """What stands beside the platform's name: the target, and what else it takes to tell the lanes apart."""
+    for candidate in _details(lanes):
+        if len({(lane.platform, detail) for lane, detail in zip(lanes, candidate, strict=True)}) == len(lanes):
+            return candidate
+    return [f"{lane.target} · {number}" for number, lane in enumerate(lanes, 1)]
 
 
-def distinct_name(lane: Timeline, other: Timeline) -> str:
-    """The shortest name that tells `lane` from `other`."""
-    if lane.platform != other.platform:
-        return PLATFORM_NAMES[lane.platform]
-    if lane.target != other.target:
-        return lane.target
-    if lane.label != other.label:
-        return printable(lane.label)
-    return "second"
+def _details(lanes: Sequence[Timeline]) -> Iterator[list[str]]:
+    facts = [lane.request or lane.reservation for lane in lanes]
+    yield [lane.target for lane in lanes]
+    for distinctions in (
+        [fact.strategy if fact else UNKNOWN for fact in facts],
+        [format_duration(fact.hold_seconds) if fact else UNKNOWN for fact in facts],
+        [printable(lane.reservation_id) for lane in lanes],
+    ):
+        yield [f"{lane.target} · {more}" for lane, more in zip(lanes, distinctions, strict=True)]
+
+
+def second_name(lanes: Sequence[Timeline]) -> str:
+    """The shortest name for the second of two lanes."""
+    first, second = lanes
+    if first.platform != second.platform:
+        return PLATFORM_NAMES[second.platform]
+    return details(lanes)[1].split(" · ")[-1]
 
 
 def asked(lanes: Sequence[Timeline]) -> list[ReservationRequest | Reservation]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import pytest
 
@@ -26,12 +26,15 @@ from support.fake_platform import FakePlatform
         pytest.param("stack aws", marks=pytest.mark.stack),
     ]
 )
-def client(request: pytest.FixtureRequest) -> PlatformClient:
+def client(request: pytest.FixtureRequest) -> Iterator[PlatformClient]:
     kind, _, platform = request.param.partition(" ")
     if kind == "fake":
-        return FakePlatform(platform)
+        yield FakePlatform(platform)
+        return
     environ: Mapping[str, str] = request.getfixturevalue("stack_environ")
-    return connect(settings.load(environ), platform, print)
+    connected = connect(settings.load(environ), platform, print)
+    yield connected
+    connected.close()
 
 
 def a_request(seat: str | None = None, hold: int = 60, strategy: Strategy = "sleep") -> ReservationRequest:
@@ -39,7 +42,9 @@ def a_request(seat: str | None = None, hold: int = 60, strategy: Strategy = "sle
 
 
 def end_of(client: PlatformClient, lane: Timeline) -> Timeline:
-    return [lane, *follow(client, lane, threading.Event())][-1]
+    something_happened = threading.Event()
+    something_happened.set()
+    return [lane, *follow(client, lane, something_happened)][-1]
 
 
 def names(lane: Timeline) -> list[str]:

@@ -12,6 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from aws_durable_execution_sdk_python_testing.token import CallbackToken
 from botocore.exceptions import ClientError
 
 from support.aws_engine_kit import Caller, Local, local, until
@@ -103,7 +104,7 @@ def test_a_running_execution_tells_when_it_would_time_out(caller: Caller) -> Non
     ],
 )
 def test_a_function_may_be_named_in_all_of_lambdas_ways(caller: Caller, reference: dict[str, str]) -> None:
-    answer = caller.client.invoke(InvocationType="Event", **reference)  # type: ignore[arg-type]
+    answer = caller.client.invoke(InvocationType="Event", **reference)
     assert answer["ExecutedVersion"] == "1"
     assert caller.end(answer["DurableExecutionArn"])["Result"] == "[]"
 
@@ -128,8 +129,8 @@ def test_a_function_may_be_named_in_all_of_lambdas_ways(caller: Caller, referenc
             ),
         ),
         (
-            {"FunctionName": "nothing:live"},
-            (404, "ResourceNotFoundException", f"Function not found: {ARN}nothing:live"),
+            {"FunctionName": "none:live"},
+            (404, "ResourceNotFoundException", f"Function not found: {ARN}none:live"),
         ),
         ({"FunctionName": "flow:stale"}, (404, "ResourceNotFoundException", f"Function not found: {ARN}flow:stale")),
         ({"FunctionName": "flow:7"}, (404, "ResourceNotFoundException", f"Function not found: {ARN}flow:7")),
@@ -145,7 +146,7 @@ def test_a_function_may_be_named_in_all_of_lambdas_ways(caller: Caller, referenc
 )
 def test_a_wrong_reference_is_refused(caller: Caller, reference: dict[str, str], refusal: tuple[int, str, str]) -> None:
     with pytest.raises(ClientError) as error:
-        caller.client.invoke(InvocationType="Event", **reference)  # type: ignore[arg-type]
+        caller.client.invoke(InvocationType="Event", **reference)
     assert refused(error) == refusal
 
 
@@ -348,7 +349,7 @@ def test_a_callback_fails(caller: Caller) -> None:
     error = {"ErrorType": "Refused", "ErrorMessage": "no money"}
     caller.client.send_durable_execution_callback_failure(
         CallbackId=caller.callback_id(arn),
-        Error=error,  # type: ignore[arg-type]
+        Error=error,
     )
     assert caller.end(arn)["Status"] == "FAILED"
     (failed,) = caller.events(arn, "CallbackFailed")
@@ -393,10 +394,8 @@ def test_a_callback_of_a_stopped_execution_is_closed(caller: Caller) -> None:
     ("callback_id", "refusal"),
     [
         ("abcd", (400, "InvalidParameterValueException")),
-        # {"arn": "arn:aws:lambda:us-east-2:000000000000:function:flow:1/durable-execution/x/y", "op": "z"}
         (
-            "eyJhcm4iOiAiYXJuOmF3czpsYW1iZGE6dXMtZWFzdC0yOjAwMDAwMDAwMDAwMDpmdW5jdGlvbjpmbG93OjEvZHVyYWJsZS1leGVjdXRpb24"
-            "veC95IiwgIm9wIjogInoifQ==",
+            CallbackToken(f"{ARN}flow:1/durable-execution/nobody/nothing", "1").to_str(),
             (404, "ResourceNotFoundException"),
         ),
     ],
@@ -414,7 +413,7 @@ def test_a_stop_keeps_its_error(caller: Caller) -> None:
     arn = caller.start({"do": "wait", "seconds": 600})
     caller.event(arn, "WaitStarted")
     error = {"ErrorType": "Operator", "ErrorMessage": "not needed", "ErrorData": "ticket 7"}
-    stopped = caller.client.stop_durable_execution(DurableExecutionArn=arn, Error=error)  # type: ignore[arg-type]
+    stopped = caller.client.stop_durable_execution(DurableExecutionArn=arn, Error=error)
     execution = caller.get(arn)
     assert execution["Status"] == "STOPPED"
     assert execution["Error"] == error

@@ -29,12 +29,14 @@ def caller(pair: Local) -> Caller:
 def survivors(pair: Local, caller: Caller) -> dict[str, str]:
     """Executions in every state in which a kill of the engine can find one, after that kill and a restart."""
     wait = {"do": "wait", "seconds": 1}
+    beating = caller.start({"do": "callback", "heartbeat": 3})
+    caller.client.send_durable_execution_callback_heartbeat(CallbackId=caller.callback_id(beating))
     arns = {
+        "heartbeat": beating,
         "overdue wait": caller.start({"do": "step", "name": "before"}, wait, {"do": "step", "name": "after"}),
         "wait": caller.start({"do": "wait", "seconds": 5}),
         "step retry": caller.start({"do": "step", "name": "retried", "failures": 1, "delay": 2}),
         "callback timeout": caller.start({"do": "callback", "timeout": 2}),
-        "heartbeat": caller.start({"do": "callback", "heartbeat": 3}),
         "execution timeout": caller.start({"do": "callback"}, function="brief:live"),
         "invocation": caller.start({"do": "step", "name": "blocked", "until": "go"}),
         "callback": caller.start({"do": "callback", "timeout": 600}, {"do": "step", "name": "answered"}),
@@ -44,15 +46,13 @@ def survivors(pair: Local, caller: Caller) -> dict[str, str]:
     for name in ("overdue wait", "wait"):
         caller.event(arns[name], "WaitStarted")
     caller.event(arns["step retry"], "StepFailed")
-    for name in ("callback timeout", "heartbeat", "execution timeout", "callback", "stopped", "named"):
+    for name in ("callback timeout", "execution timeout", "callback", "stopped", "named"):
         caller.callback_id(arns[name])
     until(lambda: pair.runs("blocked") or None, "the step that blocks")
     due = caller.event(arns["overdue wait"], "WaitStarted")["WaitStartedDetails"]["ScheduledEndTimestamp"]
-    caller.client.send_durable_execution_callback_heartbeat(CallbackId=caller.callback_id(arns["heartbeat"]))
     caller.client.stop_durable_execution(DurableExecutionArn=arns["stopped"], Error={"ErrorMessage": "enough"})
-    caller.client.send_durable_execution_callback_success(
-        CallbackId=caller.callback_id(arns["callback"]), Result=b"yes"
-    )
+    callback_id = caller.callback_id(arns["callback"])
+    caller.client.send_durable_execution_callback_success(CallbackId=callback_id, Result=b"yes")
     pair.kill_engine()
     until(lambda: datetime.now(UTC) > due or None, "the wait is due while nobody is there")
     pair.start_engine()
@@ -133,12 +133,8 @@ def test_a_host_that_is_away_at_wakeup_costs_nothing(pair: Local, caller: Caller
     caller.event(arn, "WaitSucceeded")
     pair.start_host()
     assert caller.end(arn)["Status"] == "SUCCEEDED"
-    assert [
-        event["InvocationCompletedDetails"].get("Error") for event in caller.events(arn, "InvocationCompleted")
-    ] == [
-        None,
-        None,
-    ]
+    invocations = [event["InvocationCompletedDetails"] for event in caller.events(arn, "InvocationCompleted")]
+    assert [invocation.get("Error") for invocation in invocations] == [None, None]
 
 
 def test_an_execution_stopped_while_its_host_is_away_never_runs(pair: Local, caller: Caller) -> None:

@@ -124,7 +124,12 @@ def serve(port: int, engine: str) -> None:
         config=Config(max_pool_connections=64, retries={"max_attempts": 1}),
     )
     durable = durable_execution(flow, boto3_client=client)
-    handlers: dict[str, Callable[[Any, Any], Any]] = {"flow": durable, "sync-flow": durable, "echo": echo}
+    handlers: dict[str, Callable[[Any, Any], Any]] = {
+        "flow": durable,
+        "sync-flow": durable,
+        "brief": durable,
+        "echo": echo,
+    }
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:

@@ -97,7 +97,9 @@ class Local:
         assert json.loads(line) == {"ready": True, "port": self.engine_port}
 
     def start_host(self) -> None:
-        """Start the host without waiting for it: the engine waits."""
+        """Start the host, again if there is one, without waiting for it: the engine waits."""
+        if self.host is not None:
+            self.kill_host()
         self.host = subprocess.Popen(
             [
                 sys.executable,
@@ -176,14 +178,15 @@ class Caller:
     """What the tests do over and over with a client."""
 
     def __init__(self, client: LambdaClient) -> None:
-        self.client = client
+        # The tests also say what the stubs, rightly, do not allow.
+        self.client: Any = client
 
     def start(self, *plan: dict[str, Any], function: str = "flow:live", name: str | None = None) -> str:
         named: dict[str, Any] = {} if name is None else {"DurableExecutionName": name}
         answer = self.client.invoke(
             FunctionName=function, InvocationType="Event", Payload=json.dumps({"plan": plan}), **named
         )
-        return answer["DurableExecutionArn"]
+        return str(answer["DurableExecutionArn"])
 
     def get(self, arn: str) -> dict[str, Any]:
         return dict(self.client.get_durable_execution(DurableExecutionArn=arn))
@@ -193,9 +196,12 @@ class Caller:
 
     def end(self, arn: str, seconds: float = 20) -> dict[str, Any]:
         """The execution once it has ended."""
-        return until(
-            lambda: ((seen := self.get(arn))["Status"] in ENDED and seen) or None, f"the end of {arn}", seconds
-        )
+
+        def look() -> dict[str, Any] | None:
+            seen = self.get(arn)
+            return seen if seen["Status"] in ENDED else None
+
+        return until(look, f"the end of {arn}", seconds)
 
     def events(self, arn: str, kind: str | None = None) -> list[dict[str, Any]]:
         """The whole history, or its events of one kind."""

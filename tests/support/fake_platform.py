@@ -56,6 +56,9 @@ class FakePlatform:
         with self._called("executions"):
             return [self._timeline(name) for name in list(reversed(self.requests))[:limit]]
 
+    def close(self) -> None:
+        pass
+
     def _called(self, name: str) -> threading.RLock:
         self.calls[name] = self.calls.get(name, 0) + 1
         if self.fail is not None:

@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-JSON = "application/json"
+Answer = tuple[int, Mapping[str, str], bytes]
+NOTHING: Answer = (404, {"content-type": "text/html"}, b"<h1>nothing here</h1>")
 
 
 @dataclass
 class Answers:
-    """`bodies[(method, path)]` is `(status, content type, body)`; `seen` are the requests in order."""
+    """Prepared answers by method and path pattern; `seen` are the requests in order: method, path with query, body."""
 
     url: str = ""
-    bodies: dict[tuple[str, str], tuple[int, str, bytes]] = field(default_factory=dict)
+    prepared: dict[tuple[str, str], Answer] = field(default_factory=dict)
     seen: list[tuple[str, str, bytes]] = field(default_factory=list)
 
-    def give(self, method: str, path: str, body: str | bytes, status: int = 200, kind: str = JSON) -> None:
-        """Answer `method path` (path without its query) with `body`."""
-        self.bodies[method, path] = (status, kind, body.encode() if isinstance(body, str) else body)
+    def give(self, method: str, path: str, body: str | bytes, status: int = 200, **headers: str) -> None:
+        """Answer `method path` (without its query; `*` stands for anything) with `body`, JSON by default."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        content = body.encode() if isinstance(body, str) else body
+        self.prepared[method, path] = (status, {"content-type": "application/json", **named}, content)
+
+    def find(self, method: str, path: str) -> Answer:
+        """The answer prepared for this request."""
+        for (known, pattern), answer in self.prepared.items():
+            if known == method and fnmatchcase(path, pattern):
+                return answer
+        return NOTHING
 
 
 @contextmanager
@@ -39,10 +50,10 @@ def serving() -> Iterator[Answers]:
         def _answer(self, method: str) -> None:
             sent = self.rfile.read(int(self.headers.get("content-length") or 0))
             answers.seen.append((method, self.path, sent))
-            known = answers.bodies.get((method, self.path.partition("?")[0]))
-            status, kind, body = known or (404, "text/html", b"<h1>nothing here</h1>")
+            status, headers, body = answers.find(method, self.path.partition("?")[0])
             self.send_response(status)
-            self.send_header("content-type", kind)
+            for name, value in headers.items():
+                self.send_header(name, value)
             self.send_header("content-length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

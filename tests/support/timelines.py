@@ -25,6 +25,7 @@ ARN = (
     "arn:aws:lambda:us-east-2:000000000000:function:reservation-workflow-dev:1"
     f"/durable-execution/{RESERVATION_ID}/3b1f6f0e-6d5a-4f43-9c0b-3d0f4f7c9a11"
 )
+PLATFORM_NAMES: dict[Platform, str] = {"cloudflare": "Cloudflare", "aws": "AWS"}
 ENGINES: dict[Platform, Engine] = {
     "cloudflare": Engine("wrangler dev (workerd)", "4.155.0"),
     "aws": Engine("aws-durable-execution-sdk-python-testing", "1.4.0"),
@@ -131,7 +132,7 @@ def lane(
         ended=None if ended is None else at(ended),
         spans=tuple(spans),
         error=error,
-        label=label,
+        label=label or f"{PLATFORM_NAMES[platform]} · {target}",
         requested_at=T0,
         accept_ms=accept,
         polls=polls,
@@ -281,7 +282,6 @@ def four() -> tuple[Timeline, ...]:
     asleep = [
         replace(
             timeline,
-            label="sleep",
             request=request(hold=10),
             spans=(
                 timeline.spans[0],
@@ -295,7 +295,7 @@ def four() -> tuple[Timeline, ...]:
         for timeline, end, confirmed_at in zip(expired(), (10_034, 10_026), (3_030, 3_021), strict=True)
     ]
     awake = [
-        replace(timeline, label="event", request=request(hold=10, strategy="event"), ref=f"{timeline.ref}-e")
+        replace(timeline, request=request(hold=10, strategy="event"), ref=f"{timeline.ref}-e")
         for timeline in confirmed()
     ]
     return (*asleep, *awake)
@@ -314,6 +314,7 @@ def cloud_and_local() -> tuple[Timeline, Timeline]:
         ],
         reservation(asked, "expired", 430, 901_388),
         target="cloud",
+        label="AWS · us-east-2 · reservation-workflow-dev:live",
         started=60,
         ended=901_450,
         accept=180,

@@ -69,7 +69,7 @@ _INVOCATION_ERRORS = (
 )
 # After a crash the host is usually back within a second, and `HandlerHost` waits for it; the growing delay is for a
 # handler that crashes its process every time. The last attempt has no delay: it fails the execution.
-_CRASH_RETRY_SECONDS = (0.1, 0.5, 2.0, 5.0)
+_CRASH_RETRY_SECONDS = (0.1, 0.3, 1.0, 2.0)
 
 
 class _StepProcessor(StepProcessor):

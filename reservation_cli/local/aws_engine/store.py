@@ -116,9 +116,7 @@ class SqliteStore(BaseExecutionStore):
         return len(self._live)
 
     def save(self, execution: Execution) -> None:
-        execution = _local(execution)
-        with self._lock:
-            self._unsaved[execution.durable_execution_arn] = execution
+        self._unsaved[execution.durable_execution_arn] = _local(execution)
 
     def update(self, execution: Execution) -> None:
         execution = _local(execution)
@@ -134,9 +132,9 @@ class SqliteStore(BaseExecutionStore):
             None if ended is None else _millis(ended),
             json.dumps(execution.to_json_dict(), separators=(",", ":")),
         )
+        self._unsaved.pop(arn, None)
         with self._lock:
             self._connection.execute(_UPSERT, row)
-            self._unsaved.pop(arn, None)
             if execution.is_complete:
                 self._live.pop(arn, None)
                 self._remember(execution)
@@ -145,12 +143,15 @@ class SqliteStore(BaseExecutionStore):
 
     def flush(self, arn: str) -> None:
         """Write what `save` was given for this execution."""
-        with self._lock:
-            execution = self._unsaved.get(arn)
+        execution = self._unsaved.get(arn)
         if execution is not None:
             self.update(execution)
 
     def load(self, execution_arn: str) -> LocalExecution:
+        # Without the lock: this is asked several times in every task, and a lookup in a dict is atomic.
+        live = self._live.get(execution_arn)
+        if live is not None:
+            return live
         with self._lock:
             execution = self._live.get(execution_arn) or self._recent.get(execution_arn)
             if execution is not None:

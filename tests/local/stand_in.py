@@ -1,0 +1,59 @@
+"""A child of the supervisor's tests: an HTTP server with flaws on request. Run as a script."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+
+class Handler(BaseHTTPRequestHandler):
+    """GET anything: 200, and the JSON in the file `health` of the folder."""
+
+    folder = Path()
+
+    def do_GET(self) -> None:
+        health = self.folder / "health"
+        body = health.read_bytes() if health.exists() else json.dumps({"pid": os.getpid()}).encode()
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        return
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--fail", type=int, default=0, help="so many starts fail")
+    parser.add_argument("--gate", type=Path, help="serves only once this file exists")
+    parser.add_argument("--stubborn", action="store_true", help="ignores TERM")
+    parser.add_argument("--helper", action="store_true", help="starts a process of its own, as wrangler does")
+    arguments = parser.parse_args()
+
+    Handler.folder = arguments.folder
+    with (arguments.folder / "starts").open("a") as starts:
+        starts.write(f"{os.getpid()}\n")
+    if len((arguments.folder / "starts").read_text().split()) <= arguments.fail:
+        sys.exit("Error: this stand-in fails on purpose\nand says more")
+    if arguments.stubborn:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if arguments.helper:
+        helper = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
+        (arguments.folder / "helper").write_text(str(helper.pid))
+    tick = threading.Event()
+    while arguments.gate and not arguments.gate.exists():
+        tick.wait(0.02)
+    ThreadingHTTPServer(("127.0.0.1", arguments.port), Handler).serve_forever()
+
+
+if __name__ == "__main__":
+    main()
