@@ -77,8 +77,11 @@ async function main(options: ReturnType<typeof readOptions>): Promise<void> {
   const stop = async () => {
     if (stopping) return;
     stopping = true;
+    // A caller keeps its connection open after the answer.
+    const sweep = setInterval(() => lambda.closeIdleConnections(), 20);
     const drain = setTimeout(() => lambda.closeAllConnections(), DRAIN_MS);
     await close(lambda);
+    clearInterval(sweep);
     clearTimeout(drain);
     // Handlers keep connections to it open for later use.
     dynamodb.server.closeAllConnections();

@@ -49,7 +49,8 @@ class Groups:
 
     def _start_reaper(self) -> None:
         reading, self._pipe = os.pipe()
-        command = [sys.executable, "-I", "-S", reaper.__file__]
+        # The folder is for people who wonder what this process belongs to.
+        command = [sys.executable, "-I", "-S", reaper.__file__, str(self._home)]
         self._reaper = subprocess.Popen(command, stdin=reading, start_new_session=True)
         os.close(reading)
         for group in self._groups:

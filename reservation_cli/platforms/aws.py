@@ -1,4 +1,8 @@
-"""AWS Lambda durable functions through boto3: the durable function runs it, the seats function decides."""
+"""AWS Lambda durable functions through boto3: the durable function runs it, the seats function decides.
+
+The client is made by botocore, boto3's own core: it is the same client, without the 50 ms that `import boto3` spends
+on S3 transfers.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +13,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from boto3.session import Session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, ReadTimeoutError
+from botocore.session import Session
 
 from reservation_cli.domain.arn import parse_arn
 from reservation_cli.domain.reservation import (
@@ -51,10 +55,17 @@ class AwsClient:
     @classmethod
     def local(cls, stack: Stack) -> AwsClient:
         """The function on the local stack."""
-        session = Session("local", "local", region_name=stack.region)
+        session = Session()
         # No proxy of the environment may stand between this machine and itself.
         config = Config(connect_timeout=3, read_timeout=15, retries={"total_max_attempts": 3}, proxies={"no": "proxy"})
-        api = session.client("lambda", endpoint_url=stack.aws_endpoint_url, config=config)
+        api = session.create_client(
+            "lambda",
+            region_name=stack.region,
+            endpoint_url=stack.aws_endpoint_url,
+            aws_access_key_id="local",
+            aws_secret_access_key="local",
+            config=config,
+        )
         name, _, version = stack.engines["aws"].rpartition(" ")
         lane = Lane("local", stack.aws_endpoint_url, Engine(name, version), "AWS · local")
         return cls(

@@ -25,8 +25,6 @@ _ROUND = (
 _FINEST_SCALE = 0.02
 
 _CUT = 1
-# A stretch of three columns, waiting on either side of it, and its cut.
-_MOST_CROWDED = 6
 _LEAST_TICK_COLUMNS, _MOST_TICKS = 8, 10
 # An idle stretch is cut when it would take more than this share of the axis.
 _WORTH_A_CUT = 0.25
@@ -102,11 +100,12 @@ def fit(intervals: Iterable[tuple[float, float]], width: int) -> Axis:
         scale = _scale(merged, width)
         gaps = [after[0] - before[1] for before, after in pairwise(merged)]
         smallest = min(range(len(gaps)), key=gaps.__getitem__)
-        if gaps[smallest] > scale * width * _WORTH_A_CUT and len(merged) <= width // _MOST_CROWDED:
+        if gaps[smallest] > scale * width * _WORTH_A_CUT and _has_room(len(merged), width):
             break
         merged[smallest : smallest + 2] = [(merged[smallest][0], merged[smallest + 1][1])]
     reach = _scale(merged, width) * width * _ROUNDING / max(1, len(merged) - 1)
-    bases = [_base(start, end, 0.0 if index == 0 else reach) for index, (start, end) in enumerate(merged)]
+    gaps = [0.0, *(after[0] - before[1] for before, after in pairwise(merged))]
+    bases = [_base(start, end, min(reach, 0.4 * gap)) for (start, end), gap in zip(merged, gaps, strict=True)]
     begun = [(min(start, base), end) for (start, end), base in zip(merged, bases, strict=True)]
     return _laid_out(begun, bases, width)
 
@@ -135,6 +134,10 @@ def _room(stretches: int, width: int) -> int:
     return width - (stretches - 1) * (_CUT + 2 * _pad(stretches))
 
 
+def _has_room(stretches: int, width: int) -> bool:
+    return _room(stretches, width) >= _least(stretches) * stretches
+
+
 def _scale(stretches: list[tuple[float, float]], width: int) -> float:
     """Milliseconds per column, so that all stretches fit and none has less than the least number of columns."""
     lengths = [end - start for start, end in stretches]
@@ -157,7 +160,7 @@ def _laid_out(stretches: list[tuple[float, float]], bases: list[float], width: i
         return [max(least, math.ceil((end - start) / scale - 1e-6)) for start, end in stretches]
 
     widths = columns()
-    while sum(widths) > room and scale > 0:
+    while sum(widths) > room:
         scale *= 1.01
         widths = columns()
     laid: list[Stretch] = []

@@ -33,8 +33,8 @@ from reservation_cli.render.words import (
     wrapped,
 )
 
-NARROWEST, WIDEST = 48, 180
-_LEAST_AXIS = 20
+NARROWEST, WIDEST = 54, 180
+_LEAST_AXIS = 12
 _GAP = 2
 
 _CUT = "⌇"
@@ -66,7 +66,7 @@ _MEANINGS: dict[PieceKind | MarkKind, str] = {
 
 
 def picture(lanes: Sequence[Timeline], width: int, now: datetime | None = None) -> list[Text]:
-    """The lanes as lines of at most `width` cells (48 at least); with `now`, as they stand in a live view."""
+    """The lanes as lines of at most `width` cells (54 at least); with `now`, as they stand in a live view."""
     width = min(max(width, NARROWEST), WIDEST)
     drawings = [draw(lane, now) for lane in lanes]
     names = [(PLATFORM_NAMES[lane.platform], detail) for lane, detail in zip(lanes, details(lanes), strict=True)]

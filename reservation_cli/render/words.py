@@ -191,7 +191,7 @@ def duration(ms: float) -> str:
     """How long something took, or when it was: '<1 ms', '13 ms', '3.045 s', '15:00.050'. Bodies read whole ms."""
     if 0 <= ms < 1:
         return "<1 ms"
-    return f"{ms:.0f} ms" if ms < 1000 else clock(ms)
+    return f"{ms:.0f} ms".replace("-", "−") if abs(ms) < 1000 else clock(ms)
 
 
 def clock(ms: float, decimals: int = 3) -> str:

@@ -14,11 +14,13 @@ from pathlib import Path
 
 
 class Handler(BaseHTTPRequestHandler):
-    """GET anything: 200, and the JSON in the file `health` of the folder."""
+    """GET anything: 200, and the JSON in the file `health` of the folder. Each one adds a dot to the file `asked`."""
 
     folder = Path()
 
     def do_GET(self) -> None:
+        with (self.folder / "asked").open("a") as asked:
+            asked.write(".")
         health = self.folder / "health"
         body = health.read_bytes() if health.exists() else json.dumps({"pid": os.getpid()}).encode()
         self.send_response(200)

@@ -1,48 +1,331 @@
-"""The supervisor against stand-in children: what it starts, it keeps alive, and it leaves nothing behind."""
+"""The supervisor against stand-in children: what it starts it keeps alive, and it leaves nothing behind."""
 
 from __future__ import annotations
 
 import json
 import os
 import signal
-import socket
+import stat
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
+from support.waiting import until
 
 from reservation_cli.errors import NotConfiguredError, PlatformError
-from reservation_cli.local import halves, leftovers, localhttp, plan, ports, processes, stack
+from reservation_cli.local import leftovers, localhttp, ports, processes, stack
+from reservation_cli.local.halves import PACKAGE
+from reservation_cli.local.plan import Child, Plan
+from reservation_cli.local.stack import Stack
 
 STAND_IN = Path(__file__).with_name("stand_in.py")
 FACTS = {
     "cloudflare_url": "",
-    "workflow": "w",
+    "workflow": "reservation-workflow-dev",
     "aws_endpoint_url": "",
     "dynamodb_url": "",
     "region": "us-east-2",
     "account": "000000000000",
-    "function": "f",
+    "function": "reservation-workflow-dev",
     "qualifier": "live",
-    "seats_function": "s",
-    "engines": {"node": "24.0.0"},
+    "seats_function": "reservation-seats-dev",
+    "engines": {"node": "24.19.0"},
 }
-
-
-def until[T](condition: Callable[[], T]) -> T:
-    """The first truthy value of `condition`, waited for at most 30 s."""
-    deadline = time.monotonic() + 30
-    pause = threading.Event()
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "it did not happen"
-        pause.wait(0.02)
-    return value
 
 
 def alive(pid: int) -> bool:
     return any(process.pid == pid for process in processes.table())
+
+
+@dataclass
+class Lab:
+    """A RESV_HOME with a plan of stand-ins."""
+
+    home: Path
+    children: list[Child] = field(default_factory=list)
+    idle_seconds: float = 600.0
+    said: list[str] = field(default_factory=list)
+    _ports: set[int] = field(default_factory=set)
+
+    def add(self, name: str, *flags: str, **fields: Any) -> Child:
+        """Adds a stand-in to the plan."""
+        folder = self.home.parent / f"{self.home.name}-{name}"
+        folder.mkdir()
+        port = ports.choose(0, self._ports)
+        argv = (sys.executable, str(STAND_IN), "--port", str(port), "--folder", str(folder), *flags)
+        child = Child(name, argv, cwd=str(folder), port=port, path="/health", **fields)
+        self.children.append(child)
+        return child
+
+    def up(self) -> Stack:
+        first = f"http://127.0.0.1:{self.children[0].port}"
+        facts = {**FACTS, "cloudflare_url": first, "aws_endpoint_url": first}
+        layout = Plan(str(self.home), tuple(self.children), self.idle_seconds, facts)
+        environ = {**os.environ, "PYTHONPATH": str(PACKAGE.parent)}
+        return stack.start(self.home, lambda: (layout, environ), self.said.append)
+
+    def down(self) -> bool:
+        return stack.stop(self.home, self.said.append)
+
+    def starts(self, child: Child) -> list[int]:
+        """The process ids of the child's starts."""
+        path = Path(child.cwd, "starts")
+        return [int(line) for line in path.read_text().split()] if path.exists() else []
+
+    def pid(self, child: Child) -> int | None:
+        """The process that answers on the child's port."""
+        try:
+            pid: int = localhttp.get(child.port, "/")["pid"]
+        except OSError:
+            return None
+        return pid
+
+    def pids(self) -> list[int]:
+        return [pid for child in self.children for pid in self.starts(child)]
+
+    def log(self) -> str:
+        return (self.home / "logs" / "supervisor.log").read_text()
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    lab = Lab(tmp_path / "home")
+    yield lab
+    lab.down()
+    assert [pid for pid in lab.pids() if alive(pid)] == []
+
+
+def test_a_stack_is_up_when_all_answer_and_gone_after_its_stop(lab: Lab) -> None:
+    first, second = lab.add("first"), lab.add("second", "--helper")
+    assert stack.running(lab.home) is None
+
+    up = lab.up()
+
+    assert lab.pid(first)
+    assert lab.pid(second)
+    assert stack.running(lab.home) == up
+    assert up.log_dir == lab.home / "logs"
+    assert up.engines == {"node": "24.19.0"}
+    assert stat.S_IMODE((lab.home / "stack.json").stat().st_mode) == 0o600
+    assert lab.up() == up, "a second start finds the first"
+    helper = int(Path(second.cwd, "helper").read_text())
+    assert alive(helper)
+
+    assert lab.down() is True
+    assert not alive(helper)
+    assert stack.running(lab.home) is None
+    assert not (lab.home / "stack.json").exists()
+    assert lab.down() is False
+
+
+def test_a_killed_child_comes_back_on_its_port_and_its_helpers_do_not_stay(lab: Lab) -> None:
+    child, other = lab.add("child", "--helper"), lab.add("other")
+    lab.up()
+    before, bystander = lab.pid(child), lab.pid(other)
+    helper = int(Path(child.cwd, "helper").read_text())
+    assert before is not None
+
+    os.kill(before, signal.SIGKILL)
+
+    until(lambda: (pid := lab.pid(child)) and pid != before, "the child's return")
+    until(lambda: not alive(helper), "the end of the killed one's helper")
+    assert lab.pid(other) == bystander
+
+
+def test_a_child_may_fail_to_start_a_few_times(lab: Lab) -> None:
+    child = lab.add("child", "--fail", "3")
+    lab.up()
+    assert len(lab.starts(child)) == 4
+
+
+def test_a_child_that_cannot_start_ends_the_stack_with_its_last_error(lab: Lab) -> None:
+    lab.add("sound")
+    lab.add("broken", "--fail", "99")
+    with pytest.raises(PlatformError) as caught:
+        lab.up()
+    assert "broken ended with exit code 1: Error: this stand-in fails on purpose" in caught.value.message
+    assert caught.value.hint == f"More is in {lab.home / 'logs' / 'broken.log'}."
+    assert "and says more" in (lab.home / "logs" / "broken.log").read_text()
+    assert stack.running(lab.home) is None
+    until(lambda: not any(alive(pid) for pid in lab.pids()), "the end of all children")
+
+
+def test_a_program_that_is_missing_is_named(lab: Lab) -> None:
+    lab.children.append(Child("absent", ("/nonexistent/node",), cwd="/", port=1, path="/"))
+    with pytest.raises(PlatformError, match="absent could not be run: .*'/nonexistent/node'"):
+        lab.up()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_ends_the_supervisor_and_all_its_children(lab: Lab, number: signal.Signals) -> None:
+    lab.add("child", "--helper")
+    up = lab.up()
+    os.kill(up.pid, number)
+    until(lambda: not alive(up.pid), "the supervisor's end")
+    assert not any(alive(pid) for pid in lab.pids())
+    assert not (lab.home / "stack.json").exists()
+    assert number.name in lab.log()
+
+
+def test_children_end_with_a_supervisor_that_was_killed(lab: Lab) -> None:
+    lab.add("child", "--helper")
+    stubborn = lab.add("stubborn", "--stubborn")
+    up = lab.up()
+    os.kill(up.pid, signal.SIGKILL)
+    until(lambda: not any(alive(pid) for pid in lab.pids()), "the reaper's work")
+    assert stack.running(lab.home) is None
+
+    lab.up()
+    assert len(lab.starts(stubborn)) == 2
+
+
+def reapers(lab: Lab) -> list[int]:
+    return [process.pid for process in processes.table() if f"reaper.py {lab.home}" in process.command]
+
+
+def test_a_killed_reaper_is_replaced_by_one_that_knows_all_children(lab: Lab) -> None:
+    lab.add("child")
+    up = lab.up()
+    (before,) = reapers(lab)
+    os.kill(before, signal.SIGKILL)
+    until(lambda: set(reapers(lab)) - {before}, "another reaper")
+    os.kill(up.pid, signal.SIGKILL)
+    until(lambda: not any(alive(pid) for pid in lab.pids()), "the reaper's work")
+
+
+def test_what_neither_supervisor_nor_reaper_could_end_the_next_start_ends(lab: Lab) -> None:
+    child = lab.add("child", "--helper")
+    up = lab.up()
+    (left,) = lab.starts(child)
+    helper = int(Path(child.cwd, "helper").read_text())
+    (reaper,) = reapers(lab)
+    os.kill(up.pid, signal.SIGSTOP)  # so that it starts no other reaper
+    os.kill(reaper, signal.SIGKILL)
+    os.kill(up.pid, signal.SIGKILL)
+    os.kill(left, signal.SIGKILL)  # the group's leader: its helper still has the group
+    until(lambda: not alive(left), "the leader's end")
+    assert alive(helper)
+
+    lab.up()
+    assert not alive(helper)
+
+
+def test_a_process_that_got_the_number_of_an_old_child_is_left_alone(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True) as other:
+        row = {"pid": other.pid, "started": "1", "command": "node wrangler"}
+        (tmp_path / "children.json").write_text(json.dumps([row]))
+        assert leftovers.sweep(tmp_path) == 0
+        assert other.poll() is None
+        other.communicate(b"\n")
+    assert other.returncode == 0
+
+
+def test_starts_at_the_same_time_make_one_stack(lab: Lab) -> None:
+    child = lab.add("child")
+    with ThreadPoolExecutor(4) as pool:
+        stacks = [future.result() for future in [pool.submit(lab.up) for _ in range(4)]]
+    assert len({up.pid for up in stacks}) == 1
+    assert len(lab.starts(child)) == 1
+    assert "Another process is starting the local stack; waiting for it…" in lab.said
+
+
+def test_a_start_outlives_the_command_that_began_it(lab: Lab) -> None:
+    gate = lab.home.parent / "gate"
+    child = lab.add("child", "--gate", str(gate))
+    pid = os.fork()
+    if pid == 0:
+        lab.up()
+        os._exit(0)
+    until(lambda: lab.starts(child), "the child's start")
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    assert stack.running(lab.home) is None
+
+    with ThreadPoolExecutor(1) as pool:
+        second = pool.submit(lab.up)
+        gate.touch()
+        assert second.result() == stack.running(lab.home)
+    assert len(lab.starts(child)) == 1
+
+
+def test_a_stack_can_be_stopped_while_it_starts(lab: Lab) -> None:
+    child = lab.add("child", "--gate", str(lab.home.parent / "never"))
+    with ThreadPoolExecutor(1) as pool:
+        start = pool.submit(lab.up)
+        until(lambda: lab.starts(child), "the child's start")
+        assert lab.down() is True
+        with pytest.raises(PlatformError, match="ended before it was up"):
+            start.result()
+
+
+def test_two_homes_have_two_stacks(lab: Lab, tmp_path: Path) -> None:
+    child = lab.add("child")
+    lab.up()
+    other = Lab(tmp_path / "other")
+    other.add("child")
+    assert other.up().pid != stack.running(lab.home)
+    assert other.down() is True
+    assert lab.pid(child)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"format": 99}', '{"format": 1, "pid": 5}', ""])
+def test_the_lock_decides_not_what_stands_in_stack_json(lab: Lab, content: str) -> None:
+    child = lab.add("child")
+    lab.home.mkdir()
+    (lab.home / "stack.json").write_text(content)
+    assert stack.running(lab.home) is None
+    up = lab.up()
+    (lab.home / "stack.json").write_text(content)
+    assert stack.running(lab.home) is None
+    assert lab.up().pid != up.pid
+    assert len(lab.starts(child)) == 2
+    assert not alive(up.pid)
+
+
+def test_a_stack_json_that_outlived_its_supervisor_is_no_stack(lab: Lab) -> None:
+    lab.add("child")
+    up = lab.up()
+    os.kill(up.pid, signal.SIGKILL)
+    until(lambda: not alive(up.pid), "the supervisor's end")
+    assert (lab.home / "stack.json").exists()
+    assert stack.running(lab.home) is None
+
+
+def test_an_unused_stack_stops_once_nothing_is_unfinished(lab: Lab) -> None:
+    lab.idle_seconds = 0.4
+    child = lab.add("engine", reports_use=True)
+    health = Path(child.cwd, "health")
+    health.write_text('{"running": 1, "last_request": null}')
+    up = lab.up()
+    asked = Path(child.cwd, "asked")
+    until(lambda: asked.stat().st_size > 10, "questions after its use")
+    assert stack.running(lab.home) == up
+    health.write_text('{"running": 0, "last_request": "2026-11-23T09:00:00.000Z"}')
+    until(lambda: not alive(up.pid), "the idle stop")
+    assert "not used for" in lab.log()
+
+
+@pytest.mark.parametrize("use", [stack.running, stack.touch, lambda home: stack.stop(home, print)])
+def test_a_home_that_cannot_be_used_is_named(tmp_path: Path, use: Callable[[Path], object]) -> None:
+    (tmp_path / "file").touch()
+    home = tmp_path / "file" / "home"
+    if use is stack.touch:
+        with pytest.raises(NotConfiguredError, match=str(home)) as caught:
+            use(home)
+        assert "RESV_HOME" in (caught.value.hint or "")
+    else:
+        assert not use(home)
+
+
+def test_a_start_in_a_home_that_cannot_be_used_is_refused(lab: Lab) -> None:
+    lab.add("child")
+    lab.home.touch()
+    with pytest.raises(NotConfiguredError, match=str(lab.home)) as caught:
+        lab.up()
+    assert caught.value.exit_code == 6
+    lab.home.unlink()

@@ -67,6 +67,7 @@ _INVOCATION_ERRORS = (
     ResourceNotFoundException,
     TimeoutError,
 )
+_ABSENCE_RETRY_SECONDS = 0.2
 # After a crash the host is usually back within a second, and `HandlerHost` waits for it; the growing delay is for a
 # handler that crashes its process every time. The last attempt has no delay: it fails the execution.
 _CRASH_RETRY_SECONDS = (0.1, 0.3, 1.0, 2.0)
@@ -236,9 +237,8 @@ class LocalExecutor(Executor):
                 late = ErrorObject.from_message("The function did not answer in time")
                 self._on_lane(arn, lambda: self._retry_after_timeout(arn, late, started, ended))
             case _:
-                unavailable = ErrorObject.from_exception(error)
-                logger.warning("[%s] %s", arn, error)
-                self._on_lane(arn, lambda: self._retry_after_error(arn, unavailable))
+                logger.warning("[%s] still waiting for its handler: %s", arn, error)
+                self._on_lane(arn, lambda: self._retry_after_absence(arn))
 
     def _on_lane(self, arn: str, work: Callable[[], T]) -> T:
         return self._registry.submit(arn, CallableTask(work)).result()
@@ -279,11 +279,10 @@ class LocalExecutor(Executor):
         delay = _CRASH_RETRY_SECONDS[failures - 1] if failure.crashed else self.RETRY_BACKOFF_SECONDS
         self._invoke_execution(arn, delay=delay)
 
-    def _retry_after_error(self, execution_arn: str, error: ErrorObject) -> None:
-        if self._executions.load(execution_arn).is_complete:
-            self._set_invocation_gate(execution_arn, InvocationState.COMPLETED)
-            return
-        super()._retry_after_error(execution_arn, error)
+    def _retry_after_absence(self, arn: str) -> None:
+        """Invoke again when there was no host: no code has run, so no attempt is counted."""
+        self._set_invocation_gate(arn, InvocationState.PRE_INVOKE)
+        self._invoke_execution(arn, delay=_ABSENCE_RETRY_SECONDS)
 
     # Timers
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import socket
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -50,6 +51,11 @@ class EngineServer(ThreadingHTTPServer):
         self.running = running
         self.last_request: datetime | None = None
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        # A client that hangs up in the middle is its own business.
+        if not isinstance(sys.exception(), ConnectionError):
+            logger.exception("a connection failed")
+
 
 class RequestHandler(BaseHTTPRequestHandler):
     """One connection."""
@@ -59,6 +65,12 @@ class RequestHandler(BaseHTTPRequestHandler):
     wbufsize = -1
     disable_nagle_algorithm = True
     server: EngineServer
+
+    def handle_expect_100(self) -> bool:
+        proceed = super().handle_expect_100()
+        # The base writes to a buffer here, and the client sends nothing until it has seen the answer.
+        self.wfile.flush()
+        return proceed
 
     def do_GET(self) -> None:
         self._answer()

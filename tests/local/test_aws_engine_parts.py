@@ -1,0 +1,351 @@
+"""The parts of the local AWS engine on their own."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from aws_durable_execution_sdk_python.lambda_service import (
+    CallbackOptions,
+    ErrorObject,
+    Operation,
+    OperationAction,
+    OperationStatus,
+    OperationType,
+    OperationUpdate,
+)
+from aws_durable_execution_sdk_python_testing.model import StartDurableExecutionInput
+from aws_durable_execution_sdk_python_testing.threads import DaemonThreadPool
+
+from reservation_cli.local.aws_engine.clock import MillisecondClock, WallClockScheduler
+from reservation_cli.local.aws_engine.errors import ApiError
+from reservation_cli.local.aws_engine.execution import LocalExecution
+from reservation_cli.local.aws_engine.executor import LocalExecutor
+from reservation_cli.local.aws_engine.functions import Function, Functions
+from reservation_cli.local.aws_engine.history import history
+from reservation_cli.local.aws_engine.host import (
+    HandlerHost,
+    HostLostError,
+    HostUnavailableError,
+    InvocationAbandonedError,
+)
+from reservation_cli.local.aws_engine.lanes import PooledLane
+from reservation_cli.local.aws_engine.recovery import recover
+from reservation_cli.local.aws_engine.store import Query, SqliteStore, StoreError
+from reservation_cli.local.aws_engine.wire import parse_moment, rfc3339
+from support.aws_engine_kit import free_port, until
+
+T0 = datetime(2026, 11, 23, 9, 0, 0, 123_000, UTC)
+
+
+def start_input(name: str = "r-1", function: str = "flow", payload: str = "{}") -> StartDurableExecutionInput:
+    return StartDurableExecutionInput("000000000000", function, "1", name, 60, 14, f"id-{name}", input=payload)
+
+
+def execution(name: str = "r-1", started: datetime = T0) -> LocalExecution:
+    made = LocalExecution(f"arn:{name}", start_input(name), [])
+    made.start(now=started)
+    return made
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[SqliteStore]:
+    store = SqliteStore(folder)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+@contextmanager
+def answering(port: int, *answers: tuple[int, bytes]) -> Iterator[list[bytes]]:
+    """A host that gives those answers, the last one for good; status 0 breaks the connection."""
+    seen: list[bytes] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            seen.append(self.rfile.read(int(self.headers["Content-Length"])))
+            status, body = answers[min(len(seen), len(answers)) - 1]
+            if status == 0:
+                return
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield seen
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture
+def scheduler() -> Iterator[WallClockScheduler]:
+    with WallClockScheduler() as running:
+        yield running
+    # The engine leaves its loop open, which is all the same to a process that ends.
+    running._loop.close()
+
+
+# Store
+
+
+def test_the_store_keeps_everything_over_a_restart(tmp_path: Path) -> None:
+    kept = execution()
+    kept.heartbeats["op"] = T0
+    kept.invocation_errors["request"] = ErrorObject("gone", "Runtime.ExitError", None, None)
+    kept.record_invocation_completion(T0, T0 + timedelta(milliseconds=7), "request")
+    kept.invocation_due = False
+    with opened(tmp_path) as store:
+        store.update(kept)
+    with opened(tmp_path) as store:
+        (read,) = store.unfinished()
+        assert read.to_json_dict() == kept.to_json_dict()
+        assert read.started == T0
+        assert store.running == 1
+        assert store.load("arn:r-1") is read
+
+
+def test_what_is_only_saved_is_written_by_the_flush(tmp_path: Path) -> None:
+    changed = execution()
+    with opened(tmp_path) as store:
+        store.update(changed)
+        changed.invocation_due = False
+        store.save(changed)
+        store.flush("arn:r-1")
+    with opened(tmp_path) as store:
+        assert store.unfinished()[0].invocation_due is False
+
+
+def test_the_store_finds_by_name_whether_it_runs_or_not(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        running, ended = execution("running"), execution("ended")
+        ended.complete_success("1", now=T0 + timedelta(seconds=1))
+        store.update(running)
+        store.update(ended)
+        assert store.find("flow", "running") is running
+        found = store.find("flow", "ended")
+        assert found is not None
+        assert found.is_complete
+        assert store.find("flow", "nobody") is None
+        assert store.find("other", "running") is None
+        assert store.running == 1
+
+
+def test_an_unknown_arn_is_a_key_error(tmp_path: Path) -> None:
+    with opened(tmp_path) as store, pytest.raises(KeyError):
+        store.load("arn:nobody")
+
+
+def test_the_oldest_ended_executions_are_forgotten(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        for days in (1, 20):
+            ended = execution(f"d{days}", T0 - timedelta(days=days))
+            ended.complete_success(None, now=T0 - timedelta(days=days))
+            store.update(ended)
+        store.update(execution("running", T0 - timedelta(days=30)))
+    with opened(tmp_path) as store:
+        assert store.prune(T0 - timedelta(days=14)) == 1
+        assert [kept.start_input.execution_name for kept in store.list_all() if isinstance(kept, LocalExecution)] == [
+            "d1",
+            "running",
+        ]
+
+
+def test_a_page_ends_where_the_next_begins_even_within_a_millisecond(tmp_path: Path) -> None:
+    def page(oldest_first: bool, marker: tuple[int, int] | None) -> tuple[list[str], tuple[int, int] | None]:
+        query = Query("flow", None, None, frozenset(), None, None, oldest_first, 2, marker)
+        summaries, following = store.summaries(query)
+        return [summary.name for summary in summaries], following
+
+    with opened(tmp_path) as store:
+        for number in range(5):
+            store.update(execution(f"r-{number}"))
+        for oldest_first, order in ((True, [0, 1, 2, 3, 4]), (False, [4, 3, 2, 1, 0])):
+            names, marker = page(oldest_first, None)
+            while marker is not None:
+                more, marker = page(oldest_first, marker)
+                names += more
+            assert names == [f"r-{number}" for number in order]
+
+
+def test_a_folder_of_another_schema_is_refused(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        store._connection.execute("PRAGMA user_version = 99")
+    with pytest.raises(StoreError, match="schema 99"):
+        SqliteStore(tmp_path)
+
+
+# History
+
+
+def test_events_of_one_millisecond_keep_their_order() -> None:
+    told = execution()
+    told.updates = [
+        OperationUpdate("s", OperationType.STEP, OperationAction.START),
+        OperationUpdate("s", OperationType.STEP, OperationAction.SUCCEED, payload="1"),
+    ]
+    told.update_timestamps = [T0, T0]
+    told.operations.append(Operation("s", OperationType.STEP, OperationStatus.SUCCEEDED))
+    told.record_invocation_completion(T0, T0, "request")
+    told.complete_success("1", now=T0)
+    kinds = [event["EventType"] for event in history(told, include_data=True)]
+    assert kinds == ["ExecutionStarted", "StepStarted", "StepSucceeded", "InvocationCompleted", "ExecutionSucceeded"]
+
+
+def test_callback_timeouts_come_from_the_checkpoint() -> None:
+    made = execution()
+    made.updates = [
+        OperationUpdate(
+            "c", OperationType.CALLBACK, OperationAction.START, callback_options=CallbackOptions(timeout_seconds=5)
+        )
+    ]
+    assert made.callback_options("c").timeout_seconds == 5
+    assert made.callback_options("other") == CallbackOptions()
+
+
+# Functions
+
+
+def test_a_reference_resolves_to_a_version() -> None:
+    functions = Functions("us-east-2", [Function("flow", 60)])
+    assert functions.resolve("flow", None).version is None
+    assert functions.resolve("flow:live", None).version == "1"
+    assert functions.resolve("flow", "$LATEST").version == "$LATEST"
+
+
+@pytest.mark.parametrize("reference", ["", "with space", "a/b", "flow:", "x" * 257])
+def test_a_malformed_reference_is_refused(reference: str) -> None:
+    with pytest.raises(ApiError) as error:
+        Functions("us-east-2", [Function("flow", 60)]).resolve(reference, None)
+    assert error.value.status == 400
+
+
+# Host
+
+
+def test_a_call_waits_for_a_host_that_is_not_ready() -> None:
+    port = free_port()
+    with answering(port, (503, b""), (200, b"7")) as seen:
+        reply = HandlerHost(f"http://127.0.0.1:{port}").call("flow:1", b"{}", {})
+    assert reply.body == b"7"
+    assert len(seen) == 2
+
+
+def test_a_call_gives_up_when_its_patience_ends() -> None:
+    host = HandlerHost(f"http://127.0.0.1:{free_port()}", patience=0)
+    with pytest.raises(HostUnavailableError):
+        host.call("flow:1", b"{}", {})
+
+
+def test_a_call_that_is_not_wanted_any_more_ends() -> None:
+    host = HandlerHost(f"http://127.0.0.1:{free_port()}")
+    with pytest.raises(InvocationAbandonedError):
+        host.call("flow:1", b"{}", {}, wanted=lambda: False)
+
+
+def test_a_broken_connection_is_a_lost_host() -> None:
+    port = free_port()
+    with answering(port, (0, b"")), pytest.raises(HostLostError):
+        HandlerHost(f"http://127.0.0.1:{port}").call("flow:1", b"{}", {})
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:80", "https://127.0.0.1:80", "http://127.0.0.1"])
+def test_a_wrong_host_url_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="not a host URL"):
+        HandlerHost(url)
+
+
+def test_an_absent_host_costs_no_attempt_however_long(tmp_path: Path, scheduler: WallClockScheduler) -> None:
+    port = free_port()
+    with opened(tmp_path) as store:
+        clock = MillisecondClock()
+        executor = LocalExecutor(store, scheduler, HandlerHost(f"http://127.0.0.1:{port}", patience=0), clock, "r-1")
+        arn = executor.start_execution(start_input()).execution_arn
+        assert arn is not None
+        first = until(lambda: executor.find(arn).current_invocation_id or None, "the first try")
+        until(lambda: executor.find(arn).current_invocation_id != first or None, "another try")
+        assert executor.find(arn).consecutive_failed_invocation_attempts == 0
+        with answering(port, (200, json.dumps({"Status": "SUCCEEDED", "Result": "7"}).encode())):
+            ended = executor.wait_for_end(arn)
+        executor.shutdown()
+        assert ended.result is not None
+        assert ended.result.result == "7"
+        assert ended.ended is not None
+
+
+def test_recovery_leaves_alone_what_waits_for_nothing_new(tmp_path: Path, scheduler: WallClockScheduler) -> None:
+    idle = execution(started=datetime.now(UTC))
+    idle.invocation_due = False
+    with opened(tmp_path) as store:
+        store.update(idle)
+    port = free_port()
+    with opened(tmp_path) as store, answering(port, (200, b"{}")) as seen:
+        clock = MillisecondClock()
+        executor = LocalExecutor(store, scheduler, HandlerHost(f"http://127.0.0.1:{port}"), clock, "us-east-2")
+        assert recover(executor, store, clock) == 1
+        executor.shutdown()
+        assert store.load("arn:r-1").current_invocation_id == ""
+        assert seen == []
+
+
+# Clock, lanes, wire
+
+
+def test_the_clock_tells_whole_milliseconds() -> None:
+    clock = MillisecondClock()
+    assert clock.now().microsecond % 1000 == 0
+    assert clock.arm(datetime.now(UTC) - timedelta(hours=1)) == 0
+
+
+def test_a_timer_never_ends_early(scheduler: WallClockScheduler) -> None:
+    due = time.time() + 0.05
+    assert scheduler.call_later(time.time, delay=0.05).result(10) >= due
+
+
+def test_a_lane_runs_its_tasks_one_by_one_and_in_order() -> None:
+    done: list[object] = []
+    lane = PooledLane(DaemonThreadPool(max_workers=4), lambda: done.append("flushed"))
+    futures = [lane.submit(partial(done.append, number)) for number in range(50)]
+    for future in futures:
+        future.result(10)
+    assert done == [entry for number in range(50) for entry in (number, "flushed")]
+    lane.stop()
+    with pytest.raises(RuntimeError):
+        lane.submit(lambda: None)
+
+
+def test_a_failing_task_tells_its_caller_and_leaves_the_lane_usable() -> None:
+    lane = PooledLane(DaemonThreadPool(max_workers=1), lambda: None)
+    with pytest.raises(ZeroDivisionError):
+        lane.submit(lambda: 1 // 0).result(10)
+    assert lane.submit(lambda: 7).result(10) == 7
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-11-23T09:00:00.123Z", "2026-11-23T09:00:00.123", "2026-11-23T10:00:00.123+01:00", "1795424400.123"]
+)
+def test_timestamps_are_read_in_every_form_that_clients_send(text: str) -> None:
+    assert parse_moment(text) == T0
+    assert rfc3339(parse_moment(text)) == "2026-11-23T09:00:00.123Z"
+
+
+def test_a_wrong_timestamp_is_refused() -> None:
+    with pytest.raises(ApiError):
+        parse_moment("yesterday")
