@@ -26,7 +26,7 @@ def sweep(home: Path) -> int:
     try:
         rows = json.loads((home / NAME).read_text())
         recorded = {int(row["pid"]): (row["started"], row["command"]) for row in rows}
-    except (FileNotFoundError, ValueError, TypeError, KeyError):
+    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError, KeyError):
         return 0
     living = table() if recorded else []
     leaders = {process.pid: process for process in living}

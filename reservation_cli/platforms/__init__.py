@@ -20,8 +20,13 @@ class PlatformClient(Protocol):
     TimedOutError, and UsageError for a ref that belongs elsewhere.
     """
 
-    platform: Platform
-    target: Target
+    @property
+    def platform(self) -> Platform:
+        """Which platform it is."""
+
+    @property
+    def target(self) -> Target:
+        """Where it runs."""
 
     def reserve(self, request: ReservationRequest) -> Timeline:
         """Start the workflow and wait, for seconds at most, until the hold exists or is refused.

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, ReadTimeoutError
@@ -55,21 +55,27 @@ class AwsClient:
     @classmethod
     def local(cls, stack: Stack) -> AwsClient:
         """The function on the local stack."""
-        session = Session()
         # No proxy of the environment may stand between this machine and itself.
         config = Config(connect_timeout=3, read_timeout=15, retries={"total_max_attempts": 3}, proxies={"no": "proxy"})
-        api = session.create_client(
+        api = Session().create_client(
             "lambda",
             region_name=stack.region,
             endpoint_url=stack.aws_endpoint_url,
             aws_access_key_id="local",
-            aws_secret_access_key="local",
+            aws_secret_access_key="local",  # noqa: S106 - the local stack checks no signature
             config=config,
         )
         name, _, version = stack.engines["aws"].rpartition(" ")
         lane = Lane("local", stack.aws_endpoint_url, Engine(name, version), "AWS · local")
         return cls(
-            api, lane, "local", stack.region, stack.account, stack.function, stack.qualifier, stack.seats_function
+            cast("LambdaClient", api),
+            lane,
+            "local",
+            stack.region,
+            stack.account,
+            stack.function,
+            stack.qualifier,
+            stack.seats_function,
         )
 
     def reserve(self, request: ReservationRequest) -> Timeline:

@@ -49,11 +49,11 @@ _SIGNS: dict[PieceKind, str] = {
     "late": "═",
     "gap": "·",
 }
-_MARKS: dict[MarkKind, str] = {"accepted": "▾", "due": "◇", "decided": "◆"}
+_MARKS: dict[MarkKind, str] = {"accepted": "▾", "due": "◇", "decided": "◆", "stopped": "■"}
 _MEANINGS: dict[PieceKind | MarkKind, str] = {
     "body": "step body",
     "running": "step running",
-    "engine": "step around it",
+    "engine": "rest of the step",
     "failed": "failed attempt",
     "wait": "waiting",
     "open": "still waiting",
@@ -62,6 +62,7 @@ _MEANINGS: dict[PieceKind | MarkKind, str] = {
     "accepted": "accepted",
     "due": "due",
     "decided": "decided",
+    "stopped": "stopped",
 }
 
 

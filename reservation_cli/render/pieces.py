@@ -16,7 +16,7 @@ from reservation_cli.render.words import duration, ms_between
 
 PieceKind = Literal["gap", "wait", "open", "late", "engine", "running", "body", "failed"]
 LabelKind = Literal["step", "wait", "failed"]
-MarkKind = Literal["accepted", "decided", "due"]
+MarkKind = Literal["accepted", "decided", "due", "stopped"]
 
 # Latency is drawn to scale; what takes longer than this (a full queue, an engine that was down) is waiting.
 LONGEST_LATENCY_MS = 10_000.0
@@ -187,6 +187,8 @@ class _Draughtsman:
         hold = lane.hold
         if hold and hold.end is None and hold.scheduled_end and not lane.is_over and lane.status != "paused":
             marks.append(Mark("due", self.at(hold.scheduled_end)))
+        if lane.status == "stopped" and self.end is not None:
+            marks.append(Mark("stopped", self.end))
         return tuple(marks)
 
     def label(self, span: Span, pieces: list[Piece]) -> Label:

@@ -157,7 +157,7 @@ def test_a_wheel_works_without_a_checkout(stack_environ: Mapping[str, str], tmp_
         "RESV_CACHE": str(tmp_path / "cache"),
         "PYTHONPATH": str(tmp_path / "site"),
     }
-    run = [sys.executable, "-c", "from reservation_cli.cli import run; run()"]
+    run = [sys.executable, "-m", "reservation_cli"]
     try:
         done = subprocess.run(
             [*run, "compare", "--hold", "1s", "--json"], env=environ, cwd=tmp_path, capture_output=True, text=True

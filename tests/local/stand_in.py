@@ -49,12 +49,30 @@ def main() -> None:
     if arguments.stubborn:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if arguments.helper:
-        helper = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
-        (arguments.folder / "helper").write_text(str(helper.pid))
+        start_helper(arguments.folder)
     tick = threading.Event()
     while arguments.gate and not arguments.gate.exists():
         tick.wait(0.02)
+    threading.Thread(target=obey, args=(arguments.folder,), daemon=True).start()
     ThreadingHTTPServer(("127.0.0.1", arguments.port), Handler).serve_forever()
+
+
+def obey(folder: Path) -> None:
+    """Says what is written to `say`, and starts another helper when there is `start-helper`; then removes them."""
+    say, start = folder / "say", folder / "start-helper"
+    while not threading.Event().wait(0.02):
+        if say.exists():
+            sys.stdout.write(say.read_text())
+            sys.stdout.flush()
+            say.unlink()
+        if start.exists():
+            start_helper(folder)
+            start.unlink()
+
+
+def start_helper(folder: Path) -> None:
+    helper = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
+    (folder / "helper").write_text(str(helper.pid))
 
 
 if __name__ == "__main__":

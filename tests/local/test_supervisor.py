@@ -8,7 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -174,14 +174,11 @@ def test_a_signal_ends_the_supervisor_and_all_its_children(lab: Lab, number: sig
 
 def test_children_end_with_a_supervisor_that_was_killed(lab: Lab) -> None:
     lab.add("child", "--helper")
-    stubborn = lab.add("stubborn", "--stubborn")
+    lab.add("stubborn", "--stubborn")
     up = lab.up()
     os.kill(up.pid, signal.SIGKILL)
     until(lambda: not any(alive(pid) for pid in lab.pids()), "the reaper's work")
     assert stack.running(lab.home) is None
-
-    lab.up()
-    assert len(lab.starts(stubborn)) == 2
 
 
 def reapers(lab: Lab) -> list[int]:
@@ -303,23 +300,21 @@ def test_an_unused_stack_stops_once_nothing_is_unfinished(lab: Lab) -> None:
     health.write_text('{"running": 1, "last_request": null}')
     up = lab.up()
     asked = Path(child.cwd, "asked")
-    until(lambda: asked.stat().st_size > 10, "questions after its use")
+    until(lambda: asked.stat().st_size > 4, "questions after its use")
     assert stack.running(lab.home) == up
     health.write_text('{"running": 0, "last_request": "2026-11-23T09:00:00.000Z"}')
     until(lambda: not alive(up.pid), "the idle stop")
     assert "not used for" in lab.log()
 
 
-@pytest.mark.parametrize("use", [stack.running, stack.touch, lambda home: stack.stop(home, print)])
-def test_a_home_that_cannot_be_used_is_named(tmp_path: Path, use: Callable[[Path], object]) -> None:
+def test_a_home_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     home = tmp_path / "file" / "home"
-    if use is stack.touch:
-        with pytest.raises(NotConfiguredError, match=str(home)) as caught:
-            use(home)
-        assert "RESV_HOME" in (caught.value.hint or "")
-    else:
-        assert not use(home)
+    assert stack.running(home) is None
+    assert stack.stop(home, print) is False
+    with pytest.raises(NotConfiguredError, match=str(home)) as caught:
+        stack.touch(home)
+    assert "RESV_HOME" in (caught.value.hint or "")
 
 
 def test_a_start_in_a_home_that_cannot_be_used_is_refused(lab: Lab) -> None:

@@ -338,6 +338,22 @@ def stopped() -> tuple[Timeline, Timeline]:
     return halted, aws
 
 
+def paused() -> tuple[Timeline, Timeline]:
+    """Cloudflare's execution is paused: nobody knows when its sleep will end."""
+    cloudflare, aws = mid_hold()
+    return replace(cloudflare, status="paused"), aws
+
+
+def untold() -> tuple[Timeline, Timeline]:
+    """Cloudflare knows of a finalize without its times, and nobody knows when the request was sent."""
+    cloudflare, aws = expired()
+    silent = Span("step", "finalize", None, status="unknown")
+    return (
+        replace(cloudflare, requested_at=None, accept_ms=None, spans=(*cloudflare.spans[:2], silent)),
+        replace(aws, requested_at=None, accept_ms=None),
+    )
+
+
 def _since(moment: datetime | None) -> float:
     assert moment is not None
     return (moment - T0).total_seconds() * 1000

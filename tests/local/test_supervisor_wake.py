@@ -1,0 +1,129 @@
+"""Waking Cloudflare's instances and looking for use, against a server that answers as wrangler's explorer does."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from reservation_cli.local import use, wake
+from reservation_cli.local.plan import Child
+
+PAGE = 100
+
+
+class Explorer:
+    """Instances with a status each; waking one fails so often as `failures` says."""
+
+    def __init__(self) -> None:
+        self.instances: dict[str, str] = {}
+        self.failures: Counter[str] = Counter()
+        self.woken: list[str] = []
+        self.health = ""
+        self.port = 0
+
+    def answer(self, method: str, target: str) -> tuple[int, object]:
+        parts = urlsplit(target)
+        if parts.path == "/health":
+            return 200, json.loads(self.health)
+        if method == "GET":
+            query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+            found = [id_ for id_, status in self.instances.items() if query.get("status", status) == status]
+            per_page, page = int(query["per_page"]), int(query.get("page", 1))
+            rows = [
+                {"id": id_, "status": self.instances[id_], "created_on": "2026-11-23T09:00:00.500Z"}
+                for id_ in found[(page - 1) * per_page : page * per_page]
+            ]
+            info = {
+                "page": page,
+                "total_pages": max(1, -(-len(found) // per_page)),
+                "status_counts": dict(Counter(self.instances.values())),
+            }
+            return 200, {"result": rows, "result_info": info}
+        match = re.fullmatch(r".*/workflows/w/instances/([^/]+)/events/__wake", parts.path)
+        assert match
+        if self.failures[match[1]] > 0:
+            self.failures[match[1]] -= 1
+            return 500, {}
+        self.woken.append(match[1])
+        return 200, {"success": True}
+
+
+@pytest.fixture
+def explorer() -> Iterator[Explorer]:
+    explorer = Explorer()
+
+    class Handler(BaseHTTPRequestHandler):
+        def _answer(self) -> None:
+            self.rfile.read(int(self.headers.get("content-length") or 0))
+            status, body = explorer.answer(self.command, self.path)
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(json.dumps(body).encode())
+
+        do_GET = do_POST = _answer
+
+        def log_message(self, format: str, *args: object) -> None:
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    explorer.port = server.server_port
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield explorer
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_all_unfinished_instances_are_woken_once_over_all_pages(explorer: Explorer) -> None:
+    explorer.instances = {f"r{number}": "running" for number in range(2 * PAGE + 5)}
+    explorer.instances |= {"w": "waiting", "q": "queued", "p": "paused", "c": "complete", "e": "errored"}
+    woken = wake.wake_all(explorer.port, "w", lambda: False)
+    assert woken == 2 * PAGE + 7
+    assert sorted(explorer.woken) == sorted(set(explorer.instances) - {"p", "c", "e"})
+
+
+def test_a_wake_that_fails_is_tried_again(explorer: Explorer) -> None:
+    explorer.instances = {"a": "running", "b": "running"}
+    explorer.failures["a"] = 2
+    assert wake.wake_all(explorer.port, "w", lambda: False) == 2
+    assert explorer.woken == ["b", "a"]
+
+
+def test_waking_ends_when_it_is_out_of_date(explorer: Explorer) -> None:
+    explorer.instances = {"a": "running"}
+    explorer.failures["a"] = 1_000_000
+    assert wake.wake_all(explorer.port, "w", lambda: explorer.failures["a"] < 1_000_000) == 0
+
+
+def children(explorer: Explorer) -> list[Child]:
+    cloudflare = Child("cloudflare", (), "/", explorer.port, "/", workflow="w")
+    return [cloudflare, Child("aws", (), "/", explorer.port, "/health", reports_use=True)]
+
+
+@pytest.mark.parametrize(
+    ("instances", "health", "expected"),
+    [
+        ({}, {"running": 0, "last_request": None}, 0.0),
+        ({"a": "complete"}, {"running": 0, "last_request": None}, 1795424400.5),
+        ({"a": "complete"}, {"running": 0, "last_request": "2026-11-23T09:00:02.000Z"}, 1795424402.0),
+        ({"a": "complete", "b": "running"}, {"running": 0, "last_request": None}, None),
+        ({}, {"running": 1, "last_request": None}, None),
+    ],
+)
+def test_last_use(
+    explorer: Explorer, instances: dict[str, str], health: dict[str, object], expected: float | None
+) -> None:
+    explorer.instances, explorer.health = instances, json.dumps(health)
+    assert use.last_use(children(explorer)) == expected
+
+
+def test_an_engine_that_does_not_answer_is_not_unused() -> None:
+    assert use.last_use([Child("aws", (), "/", 1, "/health", reports_use=True)]) is None
