@@ -113,7 +113,7 @@ def metrics(timeline: Timeline) -> Metrics:
         operations=operations(timeline) if timeline.spans else None,
         invocations=timeline.invocations,
         polls=timeline.polls,
-        cost_usd=cost_usd(timeline) if timeline.spans else None,
+        cost_usd=cost_usd(timeline) if timeline.is_over else None,
     )
 
 

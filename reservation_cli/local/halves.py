@@ -47,6 +47,7 @@ def prepare(half: str, node: Node, environ: Mapping[str, str], log: Path, progre
                 (folder / _INSTALLED).write_text(_install_stamp(folder, node))
             if not _is_built(half, folder):
                 progress(f"Building {half}…")
+                (folder / _BUILT).unlink(missing_ok=True)
                 _npm(node, folder, ["run", "build"], environ, log, lock)
                 (folder / _BUILT).write_text(_hash(folder, _BUILT_FROM[half]))
     return folder

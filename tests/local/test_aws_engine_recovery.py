@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -174,7 +173,7 @@ def test_it_ends_with_sigterm(tmp_path: Path) -> None:
 
 
 def test_it_ends_with_its_parent(tmp_path: Path) -> None:
-    with start_engine(*arguments(tmp_path), "--exit-with-parent", stdin=subprocess.PIPE) as engine:
+    with start_engine(*arguments(tmp_path), "--exit-with-parent") as engine:
         assert engine.stdout is not None
         assert engine.stdin is not None
         assert json.loads(engine.stdout.readline())["ready"] is True

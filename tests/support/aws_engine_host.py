@@ -10,10 +10,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 import time
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote
@@ -160,7 +162,7 @@ def serve(port: int, engine: str) -> None:
         daemon_threads = True
         request_queue_size = 1024
 
-    Server(("127.0.0.1", port), Handler).serve_forever()
+    Thread(target=Server(("127.0.0.1", port), Handler).serve_forever, daemon=True).start()
 
 
 if __name__ == "__main__":
@@ -171,3 +173,5 @@ if __name__ == "__main__":
     arguments = parser.parse_args()
     FOLDER = arguments.folder
     serve(arguments.port, arguments.engine)
+    # The host ends with the test that started it, which holds the other end.
+    sys.stdin.read()

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 import boto3
 from botocore.config import Config
@@ -51,12 +51,12 @@ def environment() -> dict[str, str]:
     return {**kept, "AWS_EC2_METADATA_DISABLED": "true", "PYTHONPATH": str(ROOT)}
 
 
-def start_engine(*arguments: str, stdin: int | IO[str] | None = subprocess.DEVNULL) -> subprocess.Popen[str]:
+def start_engine(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "reservation_cli.local.aws_engine", *arguments],
         cwd=ROOT,
         env=environment(),
-        stdin=stdin,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -90,6 +90,7 @@ class Local:
             f"http://127.0.0.1:{self.host_port}",
             "--data",
             str(self.folder / "data"),
+            "--exit-with-parent",
             *self.functions,
         )
         assert self.engine.stdout is not None
@@ -112,6 +113,7 @@ class Local:
                 str(self.folder),
             ],
             env=environment(),
+            stdin=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
         )
@@ -158,7 +160,7 @@ class Local:
 def _end(process: subprocess.Popen[str], number: signal.Signals) -> None:
     process.send_signal(number)
     process.wait(10)
-    for stream in (process.stdout, process.stderr):
+    for stream in (process.stdin, process.stdout, process.stderr):
         if stream is not None:
             stream.close()
 

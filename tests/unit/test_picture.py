@@ -59,9 +59,9 @@ def test_a_hold_as_short_as_its_steps_is_not_cut() -> None:
     spans = [
         timelines.step("create-hold", 12, 14, 512, 514),
         timelines.wait(515, 1_519, 1),
-        timelines.step("finalize", 1_520, 1_521, 3_900, 3_902),
+        timelines.step("finalize", 1_520, 1_521, 6_900, 6_902),
     ]
-    assert "⌇" not in plain([replace(timelines.cloudflare_expired(), spans=tuple(spans), ended=at(3_904))])
+    assert "⌇" not in plain([replace(timelines.cloudflare_expired(), spans=tuple(spans), ended=at(6_904))])
 
 
 def test_a_failed_attempt_shows_without_colour_and_says_why() -> None:
@@ -130,8 +130,8 @@ def test_nothing_started_is_a_picture_too() -> None:
 def test_seats_keep_their_text_and_the_alignment(seat: str) -> None:
     asked = timelines.request(seat)
     lanes = [replace(lane, request=asked) for lane in timelines.expired()]
-    assert f"seat {seat} · user123" in plain(lanes)
-    assert plain(lanes).splitlines()[1:] == plain(timelines.expired()).splitlines()[1:]
+    assert f"seat {seat} · user123" in plain(lanes, 160)
+    assert plain(lanes, 160).splitlines()[1:] == plain(timelines.expired(), 160).splitlines()[1:]
     assert all(line.cell_len <= 80 for line in picture(lanes, 80))
 
 

@@ -64,7 +64,7 @@ def assemble(settings: Settings, listener: socket.socket) -> EngineProcess:
         raise UnusableError(f"{ENGINE} {ENGINE_VERSION} is required, {__version__} is installed")
     try:
         store = SqliteStore(settings.data)
-        host = HandlerHost(settings.host_url)
+        host = HandlerHost(settings.host_url, still_running=store.is_live)
     except (StoreError, ValueError) as error:
         raise UnusableError(str(error)) from error
     clock = MillisecondClock()

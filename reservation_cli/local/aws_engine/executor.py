@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from threading import Event, Lock
+from threading import Condition
 from typing import TypeVar
 from uuid import uuid4
 
@@ -123,9 +123,7 @@ class LocalExecutor(Executor):
                 OperationType.CHAINED_INVOKE: ChainedInvokeProcessor(self.preflight_chained_invoke),
             }
         )
-        self._waiting: dict[str, Event] = {}
-        self._waiting_lock = Lock()
-        host.still_running = lambda arn: not store.load(arn).is_complete
+        self._ended = Condition()
 
     # Start and end
 
@@ -153,14 +151,8 @@ class LocalExecutor(Executor):
 
     def wait_for_end(self, arn: str) -> LocalExecution:
         """Block until the execution has ended and its end is on disk."""
-        with self._waiting_lock:
-            ended = self._waiting.setdefault(arn, Event())
-        execution = self.find(arn)
-        if execution.is_complete:
-            with self._waiting_lock:
-                self._waiting.pop(arn, None)
-        else:
-            ended.wait()
+        with self._ended:
+            self._ended.wait_for(lambda: not self._executions.is_live(arn))
         return self.find(arn)
 
     def find(self, arn: str) -> LocalExecution:
@@ -179,10 +171,8 @@ class LocalExecutor(Executor):
         for operation in self._executions.load(execution_arn).operations:
             if operation.callback_details is not None:
                 self._cleanup_callback_timeouts(operation.callback_details.callback_id)
-        with self._waiting_lock:
-            ended = self._waiting.pop(execution_arn, None)
-        if ended is not None:
-            ended.set()
+        with self._ended:
+            self._ended.notify_all()
 
     # Invocations
 

@@ -69,16 +69,22 @@ class HostReply:
 
 
 class HandlerHost(Invoker):
-    """Invokes handlers at `url` (http://host:port). Waits `patience` seconds for a host that is being restarted."""
+    """Invokes handlers at `url` (http://host:port).
 
-    def __init__(self, url: str, *, patience: float = 60.0) -> None:
+    Waits `patience` seconds for a host that is being restarted; `still_running` tells whether the execution with that
+    ARN is worth waiting for.
+    """
+
+    def __init__(
+        self, url: str, *, patience: float = 60.0, still_running: Callable[[str], bool] = lambda _: True
+    ) -> None:
         address = urlsplit(url)
         if address.scheme != "http" or address.hostname is None or address.port is None:
             raise ValueError(f"not a host URL of the form http://127.0.0.1:PORT: {url}")
         self._hostname = address.hostname
         self._port = address.port
         self._patience = patience
-        self.still_running: Callable[[str], bool] = lambda _: True
+        self._still_running = still_running
 
     def call(
         self,
@@ -164,7 +170,7 @@ class HandlerHost(Invoker):
                 function_name,
                 json.dumps(input.to_json_dict()).encode(),
                 headers,
-                wanted=lambda: self.still_running(arn),
+                wanted=lambda: self._still_running(arn),
             )
         except HostLostError as error:
             request_id = str(uuid4())

@@ -115,6 +115,10 @@ class SqliteStore(BaseExecutionStore):
         """How many executions have not ended."""
         return len(self._live)
 
+    def is_live(self, arn: str) -> bool:
+        """Whether the execution runs, or has ended but not yet on disk."""
+        return arn in self._live
+
     def save(self, execution: Execution) -> None:
         self._unsaved[execution.durable_execution_arn] = _local(execution)
 
