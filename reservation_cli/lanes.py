@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from reservation_cli import store
 from reservation_cli.domain.reservation import Platform, ReservationRequest, check_reservation_id
-from reservation_cli.domain.timeline import Timeline
+from reservation_cli.domain.timeline import Engine, Timeline
 from reservation_cli.errors import Interrupted, NotFoundError, ResvError, UsageError
 from reservation_cli.follow import follow
 from reservation_cli.platforms import NAMES, PlatformClient
@@ -33,6 +33,24 @@ class Found:
     def timelines(self) -> tuple[Timeline, ...]:
         """The lanes without their clients."""
         return tuple(timeline for _, timeline in self.lanes)
+
+    @property
+    def absent(self) -> tuple[Timeline, ...]:
+        """An empty lane for each platform that does not know the reservation, so that the gap is seen."""
+        known = self.timelines[0]
+        return tuple(
+            Timeline(
+                platform=platform,
+                target=known.target,
+                ref=known.reservation_id,
+                reservation_id=known.reservation_id,
+                endpoint="",
+                engine=Engine("unknown"),
+                status="unknown",
+                as_of=known.as_of,
+            )
+            for platform in self.missing
+        )
 
 
 def together(calls: Sequence[Callable[[], T]]) -> list[T | ResvError]:

@@ -43,10 +43,9 @@ def follow_live(
         with output.live() as draw:
             for latest in watch(home, found, waked, every_frame=True):
                 draw(partial(view, latest, now=datetime.now(UTC)))
-            draw(partial(view, latest))
-        return latest
-    for latest in watch(home, found, waked):
-        each(latest)
+    else:
+        for latest in watch(home, found, waked):
+            each(latest)
     if not output.as_json:
         output.view(partial(view, latest))
     return latest

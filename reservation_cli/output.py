@@ -37,7 +37,7 @@ class Output:
     def view(self, view: View) -> None:
         """A drawing on stdout."""
         console = self._console()
-        console.print(view(console.width), soft_wrap=False)
+        console.print(view(console.width), crop=False)
 
     def note(self, message: str) -> None:
         """A line of progress, a hint or a warning, on stderr."""
@@ -50,11 +50,11 @@ class Output:
 
     @contextmanager
     def live(self) -> Iterator[Callable[[View], None]]:
-        """Gives a function that redraws; the last frame stays. Only when `is_live`."""
+        """Gives a function that redraws, and leaves nothing behind. Only when `is_live`."""
         from rich.live import Live  # deferred: 20 ms that no other command needs
 
         console = self._console()
-        with Live(console=console, auto_refresh=False, vertical_overflow="visible") as live:
+        with Live(console=console, auto_refresh=False, transient=True) as live:
             yield lambda view: live.update(view(console.width), refresh=True)
 
     def _console(self) -> Console:

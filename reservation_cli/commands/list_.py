@@ -10,7 +10,7 @@ import typer
 
 from reservation_cli import lanes
 from reservation_cli.domain.reservation import STATUSES
-from reservation_cli.domain.timeline import Timeline, as_json
+from reservation_cli.domain.timeline import Timeline
 from reservation_cli.errors import ResvError, UsageError
 from reservation_cli.options import Json, On, OnPlatform, begin, platforms_of
 
@@ -39,7 +39,9 @@ def command(
     rows = [lane for lane in found if _wanted(lane, status, seat)]
     rows.sort(key=lambda lane: lane.started or lane.as_of, reverse=True)
     if json:
-        me.output.data({"reservations": [as_json(lane) for lane in rows]})
+        from reservation_cli.render.json import list_json
+
+        me.output.data(list_json(rows))
         return
 
     from reservation_cli.render.console import list_view  # deferred: rich, 30 ms that --json does not need

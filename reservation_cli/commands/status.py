@@ -43,4 +43,4 @@ def command(
                 lambda now: me.output.line(run_json(now)) if json else None,
             )
     else:
-        me.output.view(lambda width: status_view(found.timelines, width))
+        me.output.view(lambda width: status_view((*found.timelines, *found.absent), width))

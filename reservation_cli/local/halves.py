@@ -34,7 +34,7 @@ def prepare(half: str, node: Node, environ: Mapping[str, str], log: Path, progre
 
     What npm says goes to the file `log`. Raises NotConfiguredError when npm fails.
     """
-    cache = _cache(environ)
+    cache = cache_folder(environ)
     folder = _source(half)
     if folder is None:
         folder = _copy(half, cache, progress)
@@ -59,7 +59,8 @@ def _source(half: str) -> Path | None:
     return folder if (folder / "package-lock.json").is_file() else None
 
 
-def _cache(environ: Mapping[str, str]) -> Path:
+def cache_folder(environ: Mapping[str, str]) -> Path:
+    """What can be made again, for all RESV_HOMEs: RESV_CACHE, or the user's cache folder."""
     if named := environ.get("RESV_CACHE"):
         return Path(named).expanduser().absolute()
     from platformdirs import user_cache_path  # deferred: 5 ms that a set RESV_CACHE does not need

@@ -32,6 +32,8 @@ def child_environ(environ: Mapping[str, str]) -> dict[str, str]:
     """The environment of all children: `environ` without what is meant for the clouds, and with no proxy between."""
     kept = {name: value for name, value in environ.items() if not name.startswith(_CLOUD_VARIABLES)}
     direct = ",".join(filter(None, [environ.get("NO_PROXY") or environ.get("no_proxy"), "127.0.0.1,localhost"]))
+    # Compiled scripts: with them wrangler's start is a tenth of a second shorter.
+    kept["NODE_COMPILE_CACHE"] = str(halves.cache_folder(environ) / "node")
     kept |= {"NO_PROXY": direct, "no_proxy": direct, "NO_COLOR": "1"}
     if (halves.PACKAGE.parent / "pyproject.toml").is_file():
         # A checkout, installed or not: the supervisor and the engine are modules of it.
@@ -122,7 +124,6 @@ def _wrangler(node: Node, folder: Path, home: Path, port: int) -> Child:
             "CLOUDFLARE_LOAD_DEV_VARS_FROM_DOT_ENV": "false",
             # Traces for wrangler's own explorer: they slow a thousand runs by half, and nothing here reads them.
             "X_LOCAL_OBSERVABILITY": "false",
-            **_compile_cache(home),
         },
         crash_line="The Workers runtime crashed unexpectedly",
         workflow=WORKFLOW,
@@ -149,7 +150,6 @@ def _host(node: Node, folder: Path, home: Path, port: int, dynamodb_port: int, a
             "AWS_REGION": REGION,
             "AWS_ACCESS_KEY_ID": "local",
             "AWS_SECRET_ACCESS_KEY": "local",
-            **_compile_cache(home),
         },
     )
 
@@ -167,8 +167,3 @@ def _engine(home: Path, port: int, host_port: int) -> Child:
         path="/health",
         reports_use=True,
     )
-
-
-def _compile_cache(home: Path) -> dict[str, str]:
-    """Node keeps compiled scripts there: a second start is a tenth of a second shorter."""
-    return {"NODE_COMPILE_CACHE": str(home / "node-cache")}

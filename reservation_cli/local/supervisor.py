@@ -59,6 +59,7 @@ class Supervisor:
 
     def run(self) -> None:
         """Keeps the children alive until it is time to stop. Raises CannotStartError, with all of them ended."""
+        self._say("starts")
         self._listen_for_signals()
         (self._home / USED).touch()
         try:
@@ -166,7 +167,9 @@ class Supervisor:
 
 def say(log: BoundedLog, text: str) -> None:
     """Writes a line to the supervisor's log, with the time in UTC."""
-    log.write(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {text}\n".encode())
+    now = time.time()
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
+    log.write(f"{stamp}.{int(now % 1 * 1000):03d}Z {text}\n".encode())
 
 
 class Report:

@@ -14,7 +14,7 @@ from rich.text import Text
 from reservation_cli.domain.reservation import format_duration
 from reservation_cli.domain.timeline import Attempt, Span, Timeline
 from reservation_cli.render.picture import heading, picture
-from reservation_cli.render.table import clocks, configuration, fact_grid, metric_table, sentences
+from reservation_cli.render.table import clocks, configuration, fact_lines, metric_table, sentences
 from reservation_cli.render.words import (
     DIM,
     FAILED,
@@ -46,7 +46,7 @@ def comparison_view(lanes: Sequence[Timeline], width: int, now: datetime | None 
         parts += [Text(), table]
     if now is None:
         parts += [Text(), *(Text(line, DIM) for line in clocks())]
-        parts += [Text(), *configuration(lanes), Text(), *(Text(line) for line in sentences(lanes))]
+        parts += [*configuration(lanes), Text(), *(Text(line) for line in sentences(lanes))]
     return Constrain(Group(*parts), width)
 
 
@@ -55,7 +55,7 @@ def status_view(lanes: Sequence[Timeline], width: int, now: datetime | None = No
     parts: list[RenderableType] = [*picture(lanes, width, now)]
     for lane in lanes:
         parts += [Text(), Text(lane_name(lane), f"bold {LANE_STYLES[lane.platform]}")]
-        parts.append(Padding(fact_grid(list(_facts(lane, now))), (0, 0, 0, 2), expand=False))
+        parts += fact_lines(list(_facts(lane, now)))
         if lane.spans:
             parts += [Text(), Padding(_steps(lane), (0, 0, 0, 2), expand=False)]
     notes = [f"{lane_name(lane)}: {printable(note)}" for lane in lanes for note in lane.notes]
@@ -75,7 +75,7 @@ def reserve_view(lanes: Sequence[Timeline], width: int) -> RenderableType:
         if lane.error:
             facts.append(("error", Text(f"✗ {printable(lane.error)}", FAILED)))
         parts += [Text(), Text(lane_name(lane), f"bold {LANE_STYLES[lane.platform]}")]
-        parts.append(Padding(fact_grid(facts), (0, 0, 0, 2), expand=False))
+        parts += fact_lines(facts)
     return Constrain(Group(*parts), width)
 
 

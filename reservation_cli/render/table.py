@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -39,8 +38,8 @@ def metric_table(lanes: Sequence[Timeline]) -> Table | None:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="")
     table.add_column(Text("metric", DIM), no_wrap=True)
     for lane, detail in zip(lanes, details(lanes), strict=True):
-        header = Text(PLATFORM_NAMES[lane.platform], f"bold {LANE_STYLES[lane.platform]}", justify="right")
-        header.append(f"\n{detail}", DIM)
+        header = Text(justify="right")
+        header.append(PLATFORM_NAMES[lane.platform], f"bold {LANE_STYLES[lane.platform]}").append(f"\n{detail}", DIM)
         table.add_column(header, justify="right", no_wrap=True)
     if len(lanes) == 2:
         table.add_column(Text("difference", DIM), justify="right", no_wrap=True)
@@ -89,8 +88,8 @@ def clocks() -> Iterator[str]:
     yield f"Cost: US dollars for a million such reservations, prices of {PRICES_AS_OF}, free allowances left aside."
 
 
-def configuration(lanes: Sequence[Timeline]) -> Iterator[Text | Padding]:
-    """What each lane ran on: engine, endpoint, hold, strategy, reservation id, ref."""
+def configuration(lanes: Sequence[Timeline]) -> Iterator[Text]:
+    """What each lane ran on: engine, endpoint, hold, strategy, reservation id, ref; a blank line before each."""
     for lane in lanes:
         engine = lane.engine.name + (f" {lane.engine.version}" if lane.engine.version else "")
         facts = lane.request or lane.reservation
@@ -100,18 +99,24 @@ def configuration(lanes: Sequence[Timeline]) -> Iterator[Text | Padding]:
         entries.append(("reservation", lane.reservation_id))
         if lane.ref != lane.reservation_id:
             entries.append(("ref", lane.ref))
+        yield Text()
         yield Text(lane_name(lane), f"bold {LANE_STYLES[lane.platform]}")
-        yield Padding(fact_grid(entries), (0, 0, 0, 2), expand=False)
+        yield from fact_lines(entries)
 
 
-def fact_grid(entries: Sequence[tuple[str, str | Text]]) -> Table:
-    """Names and values in two columns; long values are folded, not cut."""
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(style=DIM, no_wrap=True)
-    grid.add_column(overflow="fold")
-    for name, value in entries:
-        grid.add_row(name, value if isinstance(value, Text) else Text(printable(value)))
-    return grid
+def fact_lines(entries: Sequence[tuple[str, str | Text]]) -> list[Text]:
+    """Names and values, a line each. Long values are left for the terminal to wrap: so an ARN can be copied whole."""
+    column = max((len(name) for name, _ in entries), default=0) + 2
+    return [
+        Text.assemble(
+            "  ",
+            (name.ljust(column), DIM),
+            value if isinstance(value, Text) else printable(value),
+            no_wrap=True,
+            overflow="ignore",
+        )
+        for name, value in entries
+    ]
 
 
 def sentences(lanes: Sequence[Timeline]) -> Iterator[str]:
@@ -126,7 +131,7 @@ def sentences(lanes: Sequence[Timeline]) -> Iterator[str]:
         return
     if not like_for_like(present):
         yield f"Not like for like: {'; '.join(_differing(present))}."
-    yield "One run is an anecdote: `resv bench` repeats it."
+    yield "One run is an anecdote; repeat it before you believe a difference."
 
 
 def _differing(lanes: Sequence[Timeline]) -> Iterator[str]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from support.aws_engine_kit import Caller, Local, free_port, local, start_engine, until
 
@@ -158,6 +160,23 @@ def test_a_handler_that_always_crashes_fails_the_execution(pair: Local, caller: 
     assert execution["Error"]["ErrorType"] == "Runtime.ExitError"
     assert len(caller.events(arn, "InvocationCompleted")) == 5
     pair.start_host()
+
+
+def test_no_acknowledged_start_is_lost_in_a_kill(pair: Local, caller: Caller) -> None:
+    acknowledged: list[str] = []
+
+    def start_until_the_end() -> None:
+        with contextlib.suppress(BotoCoreError):
+            while True:
+                acknowledged.append(caller.start({"do": "step", "name": "many"}))
+
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(8):
+            pool.submit(start_until_the_end)
+        until(lambda: len(acknowledged) >= 50 or None, "fifty starts")
+        pair.kill_engine()
+    pair.start_engine()
+    assert [caller.end(arn, 60)["Status"] for arn in acknowledged] == ["SUCCEEDED"] * len(acknowledged)
 
 
 def arguments(folder: Path, port: int = 0) -> list[str]:

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,12 +16,12 @@ from urllib.parse import urlsplit
 import boto3
 import pytest
 from botocore.config import Config
-from support.waiting import until
 
 from reservation_cli import settings
 from reservation_cli.local import localhttp, ports, processes, stack, wake
 from reservation_cli.local.processes import Process
 from reservation_cli.local.stack import Stack
+from support.waiting import until
 
 pytestmark = pytest.mark.stack
 
@@ -127,19 +128,19 @@ def test_what_is_killed_comes_back_and_what_sleeps_ends(running: Running, victim
     name = victim.replace(" ", "-").replace(".", "-")
     short, long = f"short-{name}", f"long-{name}"
     running.reserve(short, 1)  # due while the engine is down, or just before
-    running.reserve(long, 12)  # due when it is up again
+    running.reserve(long, 8)  # due when it is up again
     killed = VICTIMS[victim](running.processes("/workerd " if "workerd" in victim else victim))
 
     os.kill(killed.pid, signal.SIGKILL)
 
-    until(lambda: running.answers(), f"answers after {victim} was killed")
-    for reservation, hold_seconds in ((short, 1), (long, 12)):
-        instance = until(lambda reservation=reservation: running.instance(reservation), f"{reservation} on Cloudflare")
+    until(running.answers, f"answers after {victim} was killed")
+    for reservation, hold_seconds in ((short, 1), (long, 8)):
+        instance = until(partial(running.instance, reservation), f"{reservation} on Cloudflare")
         (sleep,) = (step for step in instance["steps"] if step["type"] == "sleep")
         slept = datetime.fromisoformat(sleep["end"]) - datetime.fromisoformat(sleep["start"])
         assert slept.total_seconds() >= hold_seconds, "a wake must not end a sleep before its due time"
         assert instance["output"]["reservation"]["status"] == "expired"
-        until(lambda reservation=reservation: running.execution(reservation), f"{reservation} on AWS")
+        until(partial(running.execution, reservation), f"{reservation} on AWS")
 
 
 def test_its_state_outlives_a_stop(running: Running) -> None:

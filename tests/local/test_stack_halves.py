@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from support.waiting import until
 
 from reservation_cli.errors import NotConfiguredError
 from reservation_cli.local import halves, processes
 from reservation_cli.local.node import Node
+from support.waiting import until
 
 #: `npm ci` removes node_modules first and `npm run build` writes dist. `plan` beside the halves says what befalls it.
 NPM = """

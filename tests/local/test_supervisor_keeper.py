@@ -12,13 +12,13 @@ from pathlib import Path
 from selectors import DefaultSelector
 
 import pytest
-from support.waiting import until
 
 from reservation_cli.local import keeper, ports, processes
 from reservation_cli.local.groups import Groups
 from reservation_cli.local.keeper import Keeper
 from reservation_cli.local.logs import BoundedLog
 from reservation_cli.local.plan import Child
+from support.waiting import until
 
 STAND_IN = Path(__file__).with_name("stand_in.py")
 

@@ -246,18 +246,19 @@ def rejected() -> tuple[Timeline, Timeline]:
 def mid_hold() -> tuple[Timeline, Timeline]:
     """Both lanes in the middle of the 15 minutes."""
     cloudflare, aws = expired()
-    return tuple(  # type: ignore[return-value]
-        replace(
-            lane,
-            status="waiting",
-            outcome=None,
-            ended=None,
-            as_of=at(47_600),
-            spans=(lane.spans[0], replace(lane.spans[1], end=None, status="running")),
-            reservation=lane.reservation and replace(lane.reservation, status="held", ended_at=None),
-            invocations=lane.invocations and 1,
-        )
-        for lane in (cloudflare, aws)
+    return _held(cloudflare), _held(aws)
+
+
+def _held(lane: Timeline) -> Timeline:
+    return replace(
+        lane,
+        status="waiting",
+        outcome=None,
+        ended=None,
+        as_of=at(47_600),
+        spans=(lane.spans[0], replace(lane.spans[1], end=None, status="running")),
+        reservation=lane.reservation and replace(lane.reservation, status="held", ended_at=None),
+        invocations=lane.invocations and 1,
     )
 
 

@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import pytest
 from rich.console import Console
-from support import pictures, timelines
-from support.timelines import at
 
 from reservation_cli.domain.timeline import Attempt, Span, Timeline
 from reservation_cli.render.picture import NARROWEST, picture
+from support import pictures, timelines
+from support.timelines import at
 
 
 def plain(lanes: Sequence[Timeline], width: int = 80) -> str:
@@ -95,7 +95,7 @@ def test_a_long_queue_is_cut_out() -> None:
     late = replace(lane, requested_at=at(-1_200_000), accept_ms=30.0)
     text = plain([late])
     assert "20:00" in text
-    assert text.splitlines()[3].count("⌇") == 2
+    assert text.splitlines()[3].count("⌇") == 3
 
 
 def test_a_clock_behind_ours_is_drawn_before_zero() -> None:
