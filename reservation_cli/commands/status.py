@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from reservation_cli import lanes
+from reservation_cli.domain.reservation import PLATFORMS
 from reservation_cli.options import Json, On, OnPlatform, Ref, begin, platforms_of
 from reservation_cli.platforms import NAMES
 
@@ -43,4 +44,5 @@ def command(
                 lambda now: me.output.line(run_json(now)) if json else None,
             )
     else:
-        me.output.view(lambda width: status_view((*found.timelines, *found.absent), width))
+        shown = sorted((*found.timelines, *found.absent), key=lambda lane: PLATFORMS.index(lane.platform))
+        me.output.view(lambda width: status_view(shown, width))
