@@ -11,6 +11,7 @@ from selectors import EVENT_READ, BaseSelector
 
 from reservation_cli.local.logs import BoundedLog
 from reservation_cli.local.plan import Child
+from reservation_cli.local.processes import Process, table
 from reservation_cli.local.reaper import signal_group
 
 _TAIL = 8192
@@ -63,7 +64,14 @@ class ChildProcess:
 
     def gone(self) -> bool:
         """Whether it and all that it started have ended."""
-        return self._process.poll() is not None and not signal_group(self.group, 0)
+        if self._process.poll() is None:
+            return False
+        # Orphans that have died stay in the group until init collects them, late in some containers.
+        return not signal_group(self.group, 0) or not self.members()
+
+    def members(self) -> list[Process]:
+        """The living processes of its group."""
+        return [process for process in table() if process.group == self.group]
 
     def terminate(self) -> None:
         """Asks it, and all that it started, to end."""

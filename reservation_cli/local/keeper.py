@@ -13,7 +13,6 @@ from reservation_cli.local.groups import Groups
 from reservation_cli.local.localhttp import Probe
 from reservation_cli.local.logs import BoundedLog
 from reservation_cli.local.plan import Child
-from reservation_cli.local.processes import Process, table
 
 STARTING_POLL = 0.025
 LIVE_POLL = 1.0
@@ -183,14 +182,14 @@ class Keeper:
         self._failed_starts = 0
         self.awakenings += 1
         if self.child.sources:
-            self._members = {member.pid for member in _members(process)}
+            self._members = {member.pid for member in process.members()}
 
     def _look_for_reload(self, process: ChildProcess, now: float) -> None:
         """A reload after an edit shows as a new process in the group; nothing else tells of it."""
         if (edited_at := _newest(self.child.sources)) != self._edited_at:
             self._edited_at = edited_at
             self._reload_until = now + RELOAD_LIMIT
-        if now < self._reload_until and {member.pid for member in _members(process)} - self._members:
+        if now < self._reload_until and {member.pid for member in process.members()} - self._members:
             self._say(f"{self.child.name} reloads after an edit")
             self._enter("reloading", now)
 
@@ -213,12 +212,8 @@ class Keeper:
             self._probe = None
 
 
-def _members(process: ChildProcess) -> list[Process]:
-    return [member for member in table() if member.group == process.group]
-
-
 def _cpu_seconds(process: ChildProcess) -> float:
-    return sum(member.cpu_seconds for member in _members(process))
+    return sum(member.cpu_seconds for member in process.members())
 
 
 def _newest(paths: tuple[str, ...]) -> float:

@@ -30,6 +30,8 @@ class Child(NamedTuple):
     port: int
     path: str
     env: Mapping[str, str] = {}
+    #: the child that must have answered before the first start of this one
+    after: str = ""
     #: a line of its output that tells of a crash inside, after which it may never answer again
     crash_line: str = ""
     #: the Cloudflare workflow whose sleeping instances must be woken after each start

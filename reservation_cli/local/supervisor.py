@@ -77,7 +77,7 @@ class Supervisor:
                 for keeper in self._keepers:
                     keeper.forgive(now)
             last = now
-            due = min(keeper.tick(now) for keeper in self._keepers)
+            due = min(keeper.tick(now) for keeper in self._keepers if self._has_its_turn(keeper))
             if not announced and all(keeper.live for keeper in self._keepers):
                 announced = True
                 self._announce()
@@ -86,6 +86,10 @@ class Supervisor:
             if self._groups.keep():
                 self._say("the reaper had ended; there is another")
             self._turn(due - time.monotonic())
+
+    def _has_its_turn(self, keeper: Keeper) -> bool:
+        after = keeper.child.after
+        return not after or any(other.awakenings for other in self._keepers if other.child.name == after)
 
     def _turn(self, seconds: float) -> None:
         for key, _ in self._selector.select(max(seconds, 0.0)):

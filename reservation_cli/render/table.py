@@ -105,18 +105,15 @@ def configuration(lanes: Sequence[Timeline]) -> Iterator[Text]:
 
 
 def fact_lines(entries: Sequence[tuple[str, str | Text]]) -> list[Text]:
-    """Names and values, a line each. Long values are left for the terminal to wrap: so an ARN can be copied whole."""
+    """Names and values, a line each. A ref is left for the terminal to wrap: so it can be copied whole."""
     column = max((len(name) for name, _ in entries), default=0) + 2
-    return [
-        Text.assemble(
-            "  ",
-            (name.ljust(column), DIM),
-            value if isinstance(value, Text) else printable(value),
-            no_wrap=True,
-            overflow="ignore",
-        )
-        for name, value in entries
-    ]
+    lines = []
+    for name, value in entries:
+        line = Text.assemble("  ", (name.ljust(column), DIM), value if isinstance(value, Text) else printable(value))
+        if name == "ref":
+            line.no_wrap, line.overflow = True, "ignore"
+        lines.append(line)
+    return lines
 
 
 def sentences(lanes: Sequence[Timeline]) -> Iterator[str]:

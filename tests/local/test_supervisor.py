@@ -123,6 +123,18 @@ def test_a_stack_is_up_when_all_answer_and_gone_after_its_stop(lab: Lab) -> None
     assert lab.down() is False
 
 
+def test_a_child_can_wait_for_another_at_its_first_start(lab: Lab) -> None:
+    gate = lab.home.parent / "gate"
+    first, second = lab.add("first", "--gate", str(gate)), lab.add("second", after="first")
+    with ThreadPoolExecutor(1) as pool:
+        up = pool.submit(lab.up)
+        until(lambda: lab.starts(first), "the first child's start")
+        assert not lab.starts(second)
+        gate.touch()
+        up.result()
+    assert lab.pid(second)
+
+
 def test_a_killed_child_comes_back_on_its_port_and_its_helpers_do_not_stay(lab: Lab) -> None:
     child, other = lab.add("child", "--helper"), lab.add("other")
     lab.up()
