@@ -112,7 +112,7 @@ def metrics(timeline: Timeline) -> Metrics:
         total_ms=_ms(timeline.started, timeline.ended),
         operations=operations(timeline) if timeline.spans else None,
         invocations=timeline.invocations,
-        polls=timeline.polls,
+        polls=timeline.polls or None,
         cost_usd=cost_usd(timeline) if timeline.is_over else None,
     )
 
