@@ -76,7 +76,8 @@ def main(
         return _fail(_usage(error), as_json)
     except (KeyboardInterrupt, typer.Abort):
         return _fail(Interrupted("Interrupted.", hint="Whatever was reserved goes on: resv status last"), as_json)
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):
+        # The reader, such as `head`, has seen enough; Typer makes a SystemExit of that in commands of its own.
         flush_quietly()
         return 0
     except Exception:  # the boundary itself: a bug keeps its traceback  # noqa: BLE001

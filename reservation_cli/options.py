@@ -11,6 +11,7 @@ import typer
 
 from reservation_cli import settings
 from reservation_cli.domain.reservation import PLATFORMS, Platform
+from reservation_cli.errors import UsageError
 from reservation_cli.output import Output
 from reservation_cli.platforms import PlatformClient
 from reservation_cli.settings import Settings
@@ -83,7 +84,9 @@ def begin(context: typer.Context, as_json: bool) -> Command:
 
 
 def platforms_of(on: On, ref: str = "") -> tuple[Platform, ...]:
-    """The platforms that `--on` names, or the one that an ARN is of."""
+    """The platforms that `--on` names, or the one that an ARN is of; UsageError when the two disagree."""
     if ref.startswith("arn:"):
+        if on == On.cloudflare:
+            raise UsageError("An ARN names an execution on AWS, not on Cloudflare.", hint="Leave --on away.")
         return ("aws",)
     return tuple(platform for platform in PLATFORMS if on in (On.both, platform))

@@ -13,6 +13,7 @@ from reservation_cli.errors import PlatformError
 from support.fake_platform import FakePlatform
 
 Run = Callable[..., tuple[int, str, str]]
+ARN = "arn:aws:lambda:us-east-2:000000000000:function:reservation-workflow-dev:1/durable-execution/r-1/a1b2"
 
 
 def a_reservation(run: Run, *options: str) -> dict[str, Any]:
@@ -198,6 +199,7 @@ def test_watch_as_ndjson(run_resv: Run) -> None:
         (("reserve", "--seat", "A1", "--on", "azure"), "Invalid value for '--on'"),
         (("reserve",), "Missing option '--seat'"),
         (("status", "arn:aws:lambda:nowhere"), "That is not the ARN of a durable execution"),
+        (("status", ARN, "--on", "cloudflare"), "An ARN names an execution on AWS"),
         (("status", "no such id"), "A reservation id has 1 to 64 letters"),
         (("compare", "--confirm-after", "soon"), "'soon' is not a duration"),
         (("list", "--status", "lost"), "'lost' is no status of a reservation."),

@@ -61,6 +61,13 @@ def test_compare_draws_without_control_codes_into_a_pipe(resv: Resv) -> None:
     assert "Local engines" in done.stdout
 
 
+@pytest.mark.parametrize("argv", ["--help", "list", "list --json"])
+def test_a_reader_that_has_seen_enough_is_no_error(stack_environ: Mapping[str, str], argv: str) -> None:
+    shell = ["bash", "-c", f"{RESV} {argv} | true; exit ${{PIPESTATUS[0]}}"]
+    done = subprocess.run(shell, env=stack_environ, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_curl_on_the_worker(resv: Resv) -> None:
     url = as_json(resv("up", "--json"))["cloudflare"]["url"]
     answer = httpx.post(f"{url}/reserve", json={"seatId": f"curl{os.getpid()}", "userId": "user123"})
