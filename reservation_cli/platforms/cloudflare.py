@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import httpx
@@ -17,7 +17,7 @@ from reservation_cli.domain.reservation import (
     check_reservation_id,
     reservation_from_record,
 )
-from reservation_cli.domain.timeline import Engine, Timeline
+from reservation_cli.domain.timeline import Engine, ExecutionStatus, Timeline
 from reservation_cli.errors import ConflictError, NotFoundError, PlatformError, ResvError, TimedOutError, UsageError
 from reservation_cli.local.stack import Stack
 from reservation_cli.platforms.cloudflare_instance import timeline_from_instance
@@ -59,20 +59,9 @@ class CloudflareClient:
         body = _object(response)
         if response.is_error and body.get("code") != "seat_taken":
             raise _worker_error(response, body, request.reservation_id)
-        reservation = _record(body)
-        return Timeline(
-            platform=self.platform,
-            target=self.target,
-            ref=request.reservation_id,
-            reservation_id=request.reservation_id,
-            endpoint=self.lane.endpoint,
-            engine=self.lane.engine,
-            label=self.lane.label,
-            status="running",
-            as_of=datetime.now(UTC),
+        return replace(
+            self._told_by_seat(request.reservation_id, "running", _record(body)),
             request=request,
-            reservation=reservation,
-            outcome=reservation.outcome if reservation else None,
             requested_at=requested_at,
             accept_ms=round(accept_ms, 3),
         )
@@ -91,7 +80,9 @@ class CloudflareClient:
         response = self._call(self.instances, "GET", f"/{instance_id}")
         body = _object(response)
         if response.status_code == 404:
-            return self._without_instance(self.reservation(instance_id))
+            # Not created yet, or pruned: only its seat tells of it.
+            lane = self._told_by_seat(instance_id, "unknown", self.reservation(instance_id))
+            return replace(lane, notes=("The Workflow has no instance of this reservation.",))
         if response.is_error:
             raise _api_error(response, body)
         result = body.get("result")
@@ -134,21 +125,20 @@ class CloudflareClient:
         self.worker.close()
         self.instances.close()
 
-    def _without_instance(self, reservation: Reservation) -> Timeline:
-        """What the seat knows of a reservation whose instance is not there: not created yet, or pruned."""
+    def _told_by_seat(self, reservation_id: str, status: ExecutionStatus, reservation: Reservation | None) -> Timeline:
+        """What is known of a reservation without a look at its instance."""
         return Timeline(
             platform=self.platform,
             target=self.target,
-            ref=reservation.reservation_id,
-            reservation_id=reservation.reservation_id,
+            ref=reservation_id,
+            reservation_id=reservation_id,
             endpoint=self.lane.endpoint,
             engine=self.lane.engine,
             label=self.lane.label,
-            status="unknown",
+            status=status,
             as_of=datetime.now(UTC),
             reservation=reservation,
-            outcome=reservation.outcome,
-            notes=("The Workflow has no instance of this reservation: not created yet, or deleted since.",),
+            outcome=reservation.outcome if reservation else None,
         )
 
     def _decide(self, action: str, ref: str) -> Reservation:
