@@ -71,7 +71,7 @@ def main(
     except ResvError as error:
         return _fail(error, as_json)
     except InvalidInputError as error:
-        return _fail(UsageError(str(error)), as_json)
+        return _fail(UsageError(str(error), hint=f"`resv {arguments[0]} --help` shows what it takes."), as_json)
     except typer.TyperException as error:
         return _fail(_usage(error), as_json)
     except (KeyboardInterrupt, typer.Abort):

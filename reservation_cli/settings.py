@@ -10,6 +10,9 @@ from pathlib import Path
 from reservation_cli.errors import UsageError
 
 
+_WHERE = "It is set in the environment or in .env."
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What a command needs to know of its surroundings.
@@ -72,7 +75,7 @@ def _dotenv(path: Path) -> dict[str, str]:
 def _port(environ: Mapping[str, str], name: str, default: int) -> int:
     value = environ.get(name, str(default))
     if not (value.isascii() and value.isdigit() and 1 <= int(value) <= 65535):
-        raise UsageError(f"{name} must be a port from 1 to 65535, not {value!r}.")
+        raise UsageError(f"{name} must be a port from 1 to 65535, not {value!r}.", hint=_WHERE)
     return int(value)
 
 
@@ -81,7 +84,7 @@ def _number(environ: Mapping[str, str], name: str, default: float) -> float:
     try:
         number = float(value)
     except ValueError as error:
-        raise UsageError(f"{name} must be a number, not {value!r}.") from error
+        raise UsageError(f"{name} must be a number, not {value!r}.", hint=_WHERE) from error
     if not 0 < number < float("inf"):
-        raise UsageError(f"{name} must be above 0, not {value!r}.")
+        raise UsageError(f"{name} must be above 0, not {value!r}.", hint=_WHERE)
     return number

@@ -213,11 +213,28 @@ def test_bad_input_is_one_line_and_starts_nothing(
     assert (code, out) == (2, "")
     assert err.startswith("Error: ")
     assert said in err.splitlines()[0]
+    assert err.splitlines()[1].startswith("Hint: ")
     assert "\x1b" not in err
     assert cloudflare.calls == aws.calls == {}
     code, out, err = run_resv(*argv, "--json")
     assert (code, out) == (2, "")
     assert said in json.loads(err)["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("RESV_AWS_PORT", "banana"),
+        ("RESV_CLOUDFLARE_PORT", "70000"),
+        ("RESV_IDLE_MINUTES", "0"),
+        ("RESV_IDLE_MINUTES", "x"),
+    ],
+)
+def test_a_broken_setting_is_named(run_resv: Run, environ: dict[str, str], name: str, value: str) -> None:
+    environ[name] = value
+    code, out, err = run_resv("list")
+    assert (code, out) == (2, "")
+    assert err.startswith(f"Error: {name} must be ")
 
 
 def test_a_broken_env_file_is_named(run_resv: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
