@@ -9,7 +9,6 @@ from pathlib import Path
 
 from reservation_cli.errors import UsageError
 
-
 _WHERE = "It is set in the environment or in .env."
 
 
