@@ -22,7 +22,6 @@ def decide(me: Command, action: Literal["confirm", "cancel"], ref: str, on: On) 
     clients = me.clients(platforms_of(on, name))
     calls = [partial(client.confirm if action == "confirm" else client.cancel, name) for client in clients]
     answers = list(zip(clients, lanes.together(calls), strict=True))
-    store.mark_decision(me.settings.home)
     decided = [(client, answer) for client, answer in answers if isinstance(answer, Reservation)]
     refused = [answer for _, answer in answers if isinstance(answer, ResvError)]
     if decided:
@@ -30,17 +29,21 @@ def decide(me: Command, action: Literal["confirm", "cancel"], ref: str, on: On) 
         refused = [error for error in refused if not isinstance(error, NotFoundError)]
         for client in missing:
             me.output.note(f"{NAMES[client.platform]} does not know {name}.")
-    if me.output.as_json:
+    elif all(isinstance(error, NotFoundError) for error in refused):
+        raise lanes.unknown(name, [client.platform for client in clients])
+    if decided and me.output.as_json:
         me.output.data({"lanes": [_lane_json(client, reservation) for client, reservation in decided]})
-    else:
+    elif decided:
         for client, reservation in decided:
             me.output.text(
                 f"{NAMES[client.platform]} · {client.target}: seat {reservation.seat} is {reservation.status}."
             )
-    for error in refused[1:]:
-        me.output.note(error.message)
+    if decided:
+        store.mark_decision(me.settings.home)
     if refused:
-        raise refused[0]
+        first = refused[0]
+        first.message = " ".join(dict.fromkeys(error.message for error in refused))
+        raise first
 
 
 def _lane_json(client: PlatformClient, reservation: Reservation) -> Mapping[str, object]:

@@ -31,11 +31,11 @@ def follow(
     `nudge` says that something has just happened (a confirmation), so that it asks at once. A platform that does not
     answer is asked again `PATIENCE` times before its error is raised.
     """
-    known, polls, eager, failures = first, first.polls, 0, 0
-    while not known.is_over:
-        if nudge.wait(_pause(known, eager, now())):
+    known, polls, eager, failures, expecting = first, first.polls, 0, 0, False
+    while not (known.is_over or (known.status == "unknown" and known.outcome)):
+        if nudge.wait(_pause(known, eager, now(), expecting)):
             nudge.clear()
-            eager = 0
+            eager, expecting = 0, True
         try:
             latest = client.timeline(first.ref)
         except (PlatformError, TimedOutError):
@@ -47,7 +47,8 @@ def follow(
             continue
         failures = 0
         polls += 1
-        eager = eager + 1 if _moving(latest, now()) else 0
+        expecting = expecting and eager < len(EAGER_SECONDS) - 1
+        eager = eager + 1 if expecting or _moving(latest, now()) else 0
         known = replace(continued(known, latest), polls=polls)
         yield known
 
@@ -75,9 +76,9 @@ def _moving(lane: Timeline, now: datetime) -> bool:
     return lane.status != "waiting" or lane.due is None or lane.due <= now
 
 
-def _pause(lane: Timeline, eager: int, now: datetime) -> float:
-    """Seconds until the next question."""
-    if _moving(lane, now):
+def _pause(lane: Timeline, eager: int, now: datetime, expecting: bool) -> float:
+    """Seconds until the next question; few while something that has happened elsewhere is expected to show."""
+    if expecting or _moving(lane, now):
         if eager < len(EAGER_SECONDS):
             return EAGER_SECONDS[eager]
         return float(min(2 ** (eager - len(EAGER_SECONDS)), LONGEST_SECONDS))

@@ -14,7 +14,7 @@ from typing import TypeVar
 from reservation_cli import store
 from reservation_cli.domain.reservation import Platform, ReservationRequest, check_reservation_id
 from reservation_cli.domain.timeline import Engine, Timeline
-from reservation_cli.errors import Interrupted, NotFoundError, ResvError, UsageError
+from reservation_cli.errors import ConflictError, Interrupted, NotFoundError, PlatformError, ResvError, UsageError
 from reservation_cli.follow import follow
 from reservation_cli.platforms import NAMES, PlatformClient
 
@@ -80,6 +80,7 @@ def reserve(
     home: Path, pairs: Sequence[tuple[PlatformClient, ReservationRequest]]
 ) -> list[tuple[PlatformClient, Timeline]]:
     """Send all requests at once and remember what was accepted, before any error is raised."""
+    store.check(home)
     answers = together([partial(client.reserve, request) for client, request in pairs])
     accepted = [(client, lane) for (client, _), lane in zip(pairs, answers, strict=True) if isinstance(lane, Timeline)]
     store.remember(home, [lane for _, lane in accepted])
@@ -109,20 +110,31 @@ def find(home: Path, clients: Sequence[PlatformClient], ref: str) -> Found:
         else:
             lanes.append((client, store.with_client_clock(home, answer)))
     if not lanes:
-        places = " or ".join(NAMES[platform] for platform in missing)
-        raise NotFoundError(f"There is no reservation {ref} on {places}.", hint="`resv list` shows what there is.")
+        raise unknown(ref, missing)
     return Found(tuple(lanes), tuple(missing))
 
 
+def exit_code(timelines: Sequence[Timeline]) -> int:
+    """0 when each lane went its way, 4 when a seat was taken, 5 when a workflow failed or was stopped."""
+    if any(lane.outcome == "rejected" for lane in timelines):
+        return ConflictError.exit_code
+    broken = any(lane.status in ("failed", "timed_out", "stopped") for lane in timelines)
+    return PlatformError.exit_code if broken else 0
+
+
 @contextmanager
-def resumable(ref: str) -> Iterator[None]:
-    """Ctrl-C within says that the reservation goes on, and how to come back to it."""
+def resumable(name: str, back: str) -> Iterator[None]:
+    """Ctrl-C within says that the reservation `name` goes on, and that the command `back` comes back to it."""
     try:
         yield
     except KeyboardInterrupt as error:
-        raise Interrupted(
-            f"Interrupted; {ref} goes on by itself.", hint=f"Come back to it: resv status {ref} --watch"
-        ) from error
+        raise Interrupted(f"Interrupted; {name} goes on by itself.", hint=f"Come back to it: {back}") from error
+
+
+def unknown(ref: str, platforms: Sequence[Platform]) -> NotFoundError:
+    """The error for a reservation that none of the platforms knows."""
+    places = " or ".join(NAMES[platform] for platform in platforms)
+    return NotFoundError(f"There is no reservation {ref} on {places}.", hint="`resv list` shows what there is.")
 
 
 def resolve(home: Path, ref: str) -> str:
@@ -188,12 +200,16 @@ def watch(
         yield tuple(latest)
 
 
-def _look(client: PlatformClient, ref: str) -> Timeline:
-    timeline = client.timeline(ref)
+def with_seat(client: PlatformClient, timeline: Timeline) -> Timeline:
+    """`timeline` with the reservation as its seat has it, which decides before the workflow comes to know of it."""
     if timeline.is_over and timeline.outcome:
         return timeline
     try:
-        seat = client.reservation(ref)
+        seat = client.reservation(timeline.ref)
     except NotFoundError:
         return timeline  # the execution is there, its hold is not: yet, or never (its input was refused)
     return replace(timeline, reservation=seat, outcome=seat.outcome)
+
+
+def _look(client: PlatformClient, ref: str) -> Timeline:
+    return with_seat(client, client.timeline(ref))

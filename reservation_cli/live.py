@@ -39,13 +39,16 @@ def follow_live(
     """
     waked = nudges or [threading.Event() for _ in found]
     latest = tuple(lane for _, lane in found)
-    if output.is_live:
-        with output.live() as draw:
-            for latest in watch(home, found, waked, every_frame=True):
-                draw(partial(view, latest, now=datetime.now(UTC)))
-    else:
-        for latest in watch(home, found, waked):
-            each(latest)
-    if not output.as_json:
-        output.view(partial(view, latest))
+    try:
+        if output.is_live:
+            with output.live() as draw:
+                for latest in watch(home, found, waked, every_frame=True):
+                    draw(partial(view, latest, now=datetime.now(UTC)))
+        else:
+            for latest in watch(home, found, waked):
+                each(latest)
+    finally:
+        # Also when it ends early: what was seen until then is worth keeping.
+        if not output.as_json:
+            output.view(partial(view, latest))
     return latest

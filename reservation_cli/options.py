@@ -41,7 +41,6 @@ class ComparedStrategy(StrEnum):
 
 
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
-Local = Annotated[bool, typer.Option("--local", help="Use the local stack, whatever is deployed.")]
 OnPlatform = Annotated[On, typer.Option("--on", help="Only this platform.")]
 Ref = Annotated[str, typer.Argument(help="A reservation id, the ARN of a durable execution, or `last`.")]
 Hold = Annotated[str, typer.Option(help="How long the seat is held: 10s, 15m, 2h, 1d. Whole seconds, 1 s to 30 days.")]

@@ -61,7 +61,7 @@ class Output:
         from rich.console import Console  # deferred: 30 ms that --json does not need
 
         width = self._environ.get("COLUMNS", "")
-        fixed = int(width) if width.isdigit() and int(width) > 0 else None
+        fixed = int(width) if width.isascii() and width.isdigit() and int(width) > 0 else None
         if fixed is None and not sys.stdout.isatty():
             fixed = 80
         return Console(highlight=False, width=fixed, _environ=dict(self._environ))

@@ -32,7 +32,7 @@ def load(environ: Mapping[str, str] | None = None, directory: Path | None = None
     Raises UsageError when .env cannot be parsed or a number in it is none.
     """
     above = dict(os.environ if environ is None else environ)
-    merged = {**_dotenv((directory or Path.cwd()) / ".env"), **above}
+    merged = {**_dotenv((directory or Path()) / ".env"), **above}
     return Settings(
         home=_home(merged),
         environ=merged,
@@ -44,7 +44,10 @@ def load(environ: Mapping[str, str] | None = None, directory: Path | None = None
 
 def _home(environ: Mapping[str, str]) -> Path:
     if named := environ.get("RESV_HOME"):
-        return Path(named).expanduser().absolute()
+        try:
+            return Path(named).expanduser().absolute()
+        except (RuntimeError, OSError) as error:
+            raise UsageError(f"RESV_HOME is no folder that can be found: {named!r}.", hint=_WHERE) from error
     from platformdirs import user_state_path  # deferred: 5 ms that a set RESV_HOME does not need
 
     return user_state_path("resv", appauthor=False)

@@ -56,6 +56,12 @@ def with_client_clock(home: Path, lane: Timeline) -> Timeline:
     )
 
 
+def check(home: Path) -> None:
+    """Raises NotConfiguredError unless what `remember` needs can be read and written: before anything is reserved."""
+    with _locked(home):
+        _read(home)
+
+
 def remember(home: Path, lanes: Sequence[Timeline]) -> None:
     """Keep the refs of a reservation just made; it becomes `last`."""
     if not lanes:

@@ -11,6 +11,7 @@ import typer
 
 from reservation_cli import lanes
 from reservation_cli.domain.reservation import (
+    MAX_HOLD_SECONDS,
     PLATFORMS,
     STRATEGIES,
     ReservationRequest,
@@ -19,9 +20,12 @@ from reservation_cli.domain.reservation import (
     parse_hold,
 )
 from reservation_cli.domain.timeline import Timeline
-from reservation_cli.errors import ConflictError, ResvError
+from reservation_cli.errors import ResvError, UsageError
 from reservation_cli.options import Command, ComparedStrategy, Hold, Json, On, User, begin, platforms_of
 from reservation_cli.platforms import NAMES, PlatformClient
+
+#: How much later than its end a hold may be confirmed, to see what a late confirmation is told.
+LATE_SECONDS = 10.0
 
 Found = Sequence[tuple[PlatformClient, Timeline]]
 
@@ -38,28 +42,35 @@ def command(
     seat: Annotated[str | None, typer.Option(help="The seat; a free one unless given.")] = None,
     user: User = "anonymous",
     confirm_after: Annotated[
-        str | None, typer.Option(help="Confirm each lane this long after its hold began: 3s.")
+        str | None, typer.Option(help="Confirm each lane this long from when it is followed: 3s.")
     ] = None,
     json: Json = False,
 ) -> int:
     """Reserve on both platforms at once, follow both, and draw the two timelines side by side."""
     delay = parse_duration(confirm_after) if confirm_after is not None else None
     wanted = parse_hold(hold)
+    if delay is not None and delay > (MAX_HOLD_SECONDS if refs else wanted + LATE_SECONDS):
+        raise UsageError(
+            f"The hold is over long before {confirm_after} have passed.",
+            hint="Give a --confirm-after within --hold; a few seconds more show what a late confirmation is told.",
+        )
     me = begin(context, json)
     if refs:
         found = _existing(me, refs)
     else:
         requests = [
-            ReservationRequest(new_reservation_id(), seat or _free_seat(), user, wanted, chosen)
+            ReservationRequest(new_reservation_id(), _free_seat() if seat is None else seat, user, wanted, chosen)
             for chosen in STRATEGIES
             if strategy.value in (chosen, "both")
         ]
         clients = me.clients(PLATFORMS)
-        with lanes.resumable(requests[0].reservation_id):
+        names = " ".join(request.reservation_id for request in requests)
+        with lanes.resumable(names, f"resv compare {names}"):
             found = lanes.reserve(me.settings.home, [(client, request) for request in requests for client in clients])
-    with lanes.resumable(" ".join(dict.fromkeys(lane.reservation_id for _, lane in found))):
+    names = " ".join(dict.fromkeys(lane.reservation_id for _, lane in found))
+    with lanes.resumable(names, f"resv compare {names}"):
         timelines = _follow(me, found, delay)
-    return ConflictError.exit_code if any(lane.outcome == "rejected" for lane in timelines) else 0
+    return lanes.exit_code(timelines)
 
 
 def _existing(me: Command, refs: Sequence[str]) -> Found:
@@ -80,10 +91,14 @@ def _follow(me: Command, found: Found, delay: float | None) -> Sequence[Timeline
 
     nudges = [threading.Event() for _ in found]
     refusals: list[str] = []
-    if delay is not None:
-        for (client, lane), nudge in zip(found, nudges, strict=True):
-            _confirm_later(client, lane, delay, nudge, refusals)
+    confirmations = [
+        _confirm_later(client, lane, delay, nudge, refusals)
+        for (client, lane), nudge in zip(found, nudges, strict=True)
+        if delay is not None
+    ]
     timelines = follow_live(me.settings.home, me.output, found, comparison_view, nudges=nudges)
+    for confirmation in confirmations:
+        confirmation.join()  # a late one has its refusal to tell
     if me.output.as_json:
         me.output.data(run_json(timelines))
     for refusal in refusals:
@@ -93,17 +108,19 @@ def _follow(me: Command, found: Found, delay: float | None) -> Sequence[Timeline
 
 def _confirm_later(
     client: PlatformClient, lane: Timeline, delay: float, nudge: threading.Event, refusals: list[str]
-) -> None:
+) -> threading.Timer:
     def confirm() -> None:
         try:
             client.confirm(lane.ref)
         except ResvError as error:  # a lane that could not be confirmed is still worth drawing
             refusals.append(error.message)
-        nudge.set()
+        finally:
+            nudge.set()
 
     timer = threading.Timer(delay, confirm)
     timer.daemon = True
     timer.start()
+    return timer
 
 
 def _free_seat() -> str:

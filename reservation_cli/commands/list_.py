@@ -13,6 +13,7 @@ from reservation_cli.domain.reservation import STATUSES
 from reservation_cli.domain.timeline import Timeline
 from reservation_cli.errors import ResvError, UsageError
 from reservation_cli.options import Json, On, OnPlatform, begin, platforms_of
+from reservation_cli.platforms import PlatformClient
 
 
 def command(
@@ -30,7 +31,7 @@ def command(
         raise UsageError(f"{status!r} is no status of a reservation.", hint=f"One of: {', '.join(STATUSES)}.")
     me = begin(context, json)
     clients = me.clients(platforms_of(on))
-    calls: list[Callable[[], Sequence[Timeline]]] = [partial(client.executions, limit) for client in clients]
+    calls: list[Callable[[], Sequence[Timeline]]] = [partial(_newest, client, limit) for client in clients]
     found: list[Timeline] = []
     for answer in lanes.together(calls):
         if isinstance(answer, ResvError):
@@ -47,6 +48,10 @@ def command(
     from reservation_cli.render.console import list_view  # deferred: rich, 30 ms that --json does not need
 
     me.output.view(lambda width: list_view(rows, width))
+
+
+def _newest(client: PlatformClient, limit: int) -> Sequence[Timeline]:
+    return [lanes.with_seat(client, lane) for lane in client.executions(limit)]
 
 
 def _wanted(lane: Timeline, status: str | None, seat: str | None) -> bool:

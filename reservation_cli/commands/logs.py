@@ -8,6 +8,7 @@ import typer
 
 from reservation_cli import lanes, logs
 from reservation_cli.domain.arn import parse_arn
+from reservation_cli.errors import NotFoundError
 from reservation_cli.options import Json, begin
 
 
@@ -26,7 +27,10 @@ def command(
         ref = lanes.resolve(home, what)
         about = parse_arn(ref).name if ref.startswith("arn:") else ref
     names = logs.LOGS.get(what, logs.LOGS["all"])
-    for source in (logs.tail(home, names, about, lines), *([logs.grow(home, names, about)] if follow else [])):
+    found = list(logs.tail(home, names, about, lines))
+    if about and not found and not follow:
+        raise NotFoundError(f"No log mentions {about}.", hint="The logs keep the newest two megabytes of each part.")
+    for source in (found, *([logs.grow(home, names, about)] if follow else [])):
         for line in source:
             if json:
                 me.output.line({"log": line.log, "text": line.text})

@@ -8,7 +8,6 @@ import typer
 
 from reservation_cli import lanes
 from reservation_cli.domain.reservation import ReservationRequest, new_reservation_id, parse_hold
-from reservation_cli.errors import ConflictError
 from reservation_cli.options import Hold, Json, On, OnPlatform, Seat, Strategy, StrategyName, User, begin, platforms_of
 
 
@@ -26,7 +25,7 @@ def command(
     json: Json = False,
 ) -> int:
     """Hold a seat: resv reserve --seat A1 --user user123."""
-    name = reservation_id or new_reservation_id()
+    name = new_reservation_id() if reservation_id is None else reservation_id
     request = ReservationRequest(name, seat, user, parse_hold(hold), strategy.value)
     me = begin(context, json)
     clients = me.clients(platforms_of(on))
@@ -35,7 +34,7 @@ def command(
     from reservation_cli.render.console import reserve_view, status_view  # deferred: bad input costs no rich
     from reservation_cli.render.json import run_json
 
-    with lanes.resumable(name):
+    with lanes.resumable(name, f"resv status {name} --watch"):
         reserved = lanes.reserve(me.settings.home, [(client, request) for client in clients])
         timelines = tuple(lane for _, lane in reserved)
         if watch:
@@ -50,4 +49,4 @@ def command(
             me.output.data(run_json(timelines))
         else:
             me.output.view(lambda width: reserve_view(timelines, width))
-    return ConflictError.exit_code if any(lane.outcome == "rejected" for lane in timelines) else 0
+    return lanes.exit_code(timelines)

@@ -7,6 +7,7 @@ on S3 transfers.
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -57,7 +58,10 @@ class AwsClient:
         """The function on the local stack."""
         # No proxy of the environment may stand between this machine and itself.
         config = Config(connect_timeout=3, read_timeout=15, retries={"total_max_attempts": 3}, proxies={"no": "proxy"})
-        api = Session().create_client(
+        # The user's AWS profiles, right or wrong, are for the cloud: these take the place of what would read them.
+        none, empty = (None, None, None, None), (None, None, os.devnull, None)
+        session = Session(session_vars={"profile": none, "config_file": empty, "credentials_file": empty})
+        api = session.create_client(
             "lambda",
             region_name=stack.region,
             endpoint_url=stack.aws_endpoint_url,
@@ -115,16 +119,22 @@ class AwsClient:
         """See PlatformClient.timeline: GetDurableExecutionHistory, after a look-up by name when `ref` is no ARN."""
         arn = ref if ref.startswith("arn:") else self._arn(ref)
         name = self._name(arn)
-        answer = self._call(
-            self.api.get_durable_execution_history,
-            DurableExecutionArn=arn,
-            IncludeExecutionData=True,
-            MaxItems=1000,
-        )
-        events = answer.get("Events")
-        if not isinstance(events, list):
-            raise PlatformError(f"{self.lane.label} answered without a history for {arn}.")
-        return timeline_from_history(arn, name, events, self.lane)
+        events: list[dict[str, Any]] = []
+        page: dict[str, str] = {}
+        while True:
+            answer = self._call(
+                self.api.get_durable_execution_history,
+                DurableExecutionArn=arn,
+                IncludeExecutionData=True,
+                MaxItems=1000,
+                **page,
+            )
+            if "Events" not in answer:
+                raise PlatformError(f"{self.lane.label} answered without a history for {arn}.")
+            events += answer["Events"]
+            if not answer.get("NextMarker"):
+                return timeline_from_history(arn, name, events, self.lane)
+            page = {"Marker": answer["NextMarker"]}
 
     def executions(self, limit: int) -> Sequence[Timeline]:
         """See PlatformClient.executions: a page of the list, then each one's history."""
@@ -180,14 +190,19 @@ class AwsClient:
         return parts.name
 
     def _seat(self, action: str, ref: str) -> Reservation:
-        name = self._name(ref) if ref.startswith("arn:") else ref
+        name = ref
+        if ref.startswith("arn:"):
+            name = self._name(ref)
+            if action != "get":
+                # An ARN names one execution; the seat knows only names, which another execution could have.
+                self._call(self.api.get_durable_execution, DurableExecutionArn=ref)
         answer = self._call(
             self.api.invoke,
             FunctionName=self.seats_function,
             Qualifier=self.qualifier,
             Payload=json.dumps({"action": action, "reservationId": name}).encode(),
         )
-        body = _json(answer["Payload"].read())
+        body = _json(self._call(lambda: {"data": answer["Payload"].read()})["data"])
         if answer.get("FunctionError"):
             raise PlatformError(
                 f"The function {self.seats_function} failed: {body.get('errorMessage', 'no message')}.",

@@ -44,25 +44,27 @@ def server() -> Iterator[Answers]:
 
 @pytest.fixture
 def client(server: Answers, tmp_path: Path) -> Iterator[AwsClient]:
-    connected = AwsClient.local(
-        Stack(
-            pid=1,
-            started_at=datetime.now(UTC),
-            cloudflare_url="",
-            workflow="",
-            aws_endpoint_url=server.url,
-            dynamodb_url="",
-            region="us-east-2",
-            account="000000000000",
-            function="reservation-workflow-dev",
-            qualifier="live",
-            seats_function="reservation-seats-dev",
-            engines={"aws": "engine 1.4.0"},
-            log_dir=tmp_path,
-        )
-    )
+    connected = AwsClient.local(a_stack(server.url, tmp_path))
     yield connected
     connected.close()
+
+
+def a_stack(url: str, folder: Path) -> Stack:
+    return Stack(
+        pid=1,
+        started_at=datetime.now(UTC),
+        cloudflare_url="",
+        workflow="",
+        aws_endpoint_url=url,
+        dynamodb_url="",
+        region="us-east-2",
+        account="000000000000",
+        function="reservation-workflow-dev",
+        qualifier="live",
+        seats_function="reservation-seats-dev",
+        engines={"aws": "engine 1.4.0"},
+        log_dir=folder,
+    )
 
 
 def a_history(server: Answers, name: str) -> None:
@@ -193,8 +195,35 @@ def test_a_function_without_durable_config_is_recognised(client: AwsClient, serv
 def test_confirm_asks_the_seats_function(client: AwsClient, server: Answers) -> None:
     record = json.loads(json.loads((FIXTURES / "sleep-confirmed.json").read_text())["get_durable_execution"]["Result"])
     server.give("POST", SEATS, json.dumps({"ok": True, "reservation": record["reservation"]}))
-    assert client.confirm(ARN).status == "confirmed"
+    assert client.confirm("r-1").status == "confirmed"
     assert json.loads(server.seen[0][2]) == {"action": "confirm", "reservationId": "r-1"}
+
+
+def test_confirm_by_an_arn_needs_that_very_execution(client: AwsClient, server: Answers) -> None:
+    server.give("GET", "*", json.dumps({"Message": "No."}), 404, x_amzn_errortype="ResourceNotFoundException")
+    with pytest.raises(NotFoundError):
+        client.confirm(ARN)
+    assert [method for method, _, _ in server.seen] == ["GET"]
+
+
+def test_a_long_history_is_read_page_by_page(client: AwsClient, server: Answers) -> None:
+    first = {"Events": [], "NextMarker": "more"}
+    server.give("GET", "*/history", json.dumps(first))
+
+    def second(method: str, path: str) -> None:
+        del method, path
+        a_history(server, "sleep-expired")
+
+    server.after_each = second
+    assert client.timeline(ARN).outcome == "expired"
+    assert "Marker=more" in server.seen[1][1]
+
+
+def test_a_profile_meant_for_the_cloud_does_not_matter(
+    server: Answers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nonexistent")
+    AwsClient.local(a_stack(server.url, tmp_path)).close()
 
 
 @pytest.mark.parametrize(

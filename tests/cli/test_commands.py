@@ -90,8 +90,8 @@ def test_confirm_after_expiry_is_too_late(run_resv: Run) -> None:
     assert code == 0
     code, out, err = run_resv("confirm", "--json")
     assert code == 4
-    assert json.loads(out) == {"lanes": []}
-    assert json.loads(err.splitlines()[-1])["error"]["code"] == "too_late"
+    assert out == ""
+    assert json.loads(err)["error"]["code"] == "too_late"
 
 
 def test_confirm_that_one_platform_refuses_tells_both(run_resv: Run, aws: FakePlatform) -> None:
@@ -187,6 +187,8 @@ def test_watch_as_ndjson(run_resv: Run) -> None:
     ("argv", "said"),
     [
         (("reserve", "--seat", ""), "The seat is empty."),
+        (("compare", "--seat", ""), "The seat is empty."),
+        (("reserve", "--seat", "A1", "--id", ""), "A reservation id has 1 to 64 letters"),
         (("reserve", "--seat", "x" * 300), "The seat has 300 characters; at most 64 are allowed."),
         (("reserve", "--seat", "A\x1b1"), "The seat has a control character in it."),
         (("reserve", "--seat", "A1", "--user", "\u202e"), "The user has a control character in it."),
@@ -275,6 +277,41 @@ def test_a_bug_keeps_its_traceback(run_resv: Run, aws: FakePlatform, monkeypatch
     assert code == 1
     assert "ZeroDivisionError: a bug" in err
     assert err.endswith("this is a bug in resv; the traceback above tells where.\n")
+
+
+def test_list_shows_what_the_seat_decided_before_the_workflow_knows(run_resv: Run) -> None:
+    a_reservation(run_resv, "--hold", "1h")
+    run_resv("confirm")
+    _, out, _ = run_resv("list", "--status", "confirmed", "--json")
+    assert [lane["status"] for lane in json.loads(out)["reservations"]] == ["waiting", "waiting"]
+
+
+def test_a_broken_state_file_is_told_before_anything_is_reserved(
+    run_resv: Run, environ: dict[str, str], aws: FakePlatform
+) -> None:
+    home = Path(environ["RESV_HOME"])
+    home.mkdir()
+    (home / "state.json").write_text("{bad")
+    code, out, err = run_resv("reserve", "--seat", "A1")
+    assert (code, out) == (6, "")
+    assert "state.json cannot be read" in err
+    assert aws.calls == {}
+
+
+def test_a_confirmation_long_after_the_hold_is_refused(run_resv: Run, aws: FakePlatform) -> None:
+    for after in ("1m", "99999999999s"):
+        code, _, err = run_resv("compare", "--hold", "2s", "--confirm-after", after)
+        assert code == 2
+        assert "The hold is over long before" in err
+    assert aws.calls == {}
+
+
+def test_a_late_confirmation_is_told_beside_the_picture(run_resv: Run) -> None:
+    code, out, err = run_resv("compare", "--hold", "1s", "--confirm-after", "1500ms")
+    assert code == 0
+    assert out.count("expired") >= 2
+    assert err.splitlines() == ["Seat " + line[5:] for line in err.splitlines()]
+    assert err.count("is expired") == 2
 
 
 def test_help_and_version(run_resv: Run) -> None:

@@ -48,7 +48,7 @@ def test_the_seed_by_hand(resv: Resv) -> None:
     assert [lane["outcome"] for lane in compared["lanes"]] == ["expired", "expired"]
     late = resv("confirm", "--json")
     assert late.returncode == 4
-    assert json.loads(late.stderr.splitlines()[-1])["error"]["code"] == "too_late"
+    assert json.loads(late.stderr)["error"]["code"] == "too_late"
     listed = as_json(resv("list", "--seat", seat, "--json"))["reservations"]
     assert [lane["reservation"]["status"] for lane in listed] == ["expired", "expired"]
 
@@ -130,8 +130,9 @@ def test_ctrl_c_loses_nothing(own_stack: dict[str, str]) -> None:
     name = until(lambda: last_reservation(home), "the reservation", seconds=60)
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=30)
-    assert (process.returncode, out) == (130, "")
-    assert f"resv status {name} --watch" in err
+    assert process.returncode == 130
+    assert out.count("held") == 2
+    assert f"resv compare {name}" in err
     done = subprocess.run([RESV, "confirm", "--json"], env=own_stack, capture_output=True, text=True)
     assert [lane["status"] for lane in as_json(done)["lanes"]] == ["confirmed", "confirmed"]
 
@@ -144,7 +145,8 @@ def test_a_stack_killed_during_compare_is_told_and_goes_on_later(own_stack: dict
     assert running is not None
     os.kill(running.pid, signal.SIGKILL)
     out, err = process.communicate(timeout=60)
-    assert (process.returncode, out) == (5, "")
+    assert process.returncode == 5
+    assert out.count("held") >= 1
     assert "Traceback" not in err
     assert "cannot be reached" in err
     done = subprocess.run([RESV, "compare", name, "--json"], env=own_stack, capture_output=True, text=True, timeout=90)

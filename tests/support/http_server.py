@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -20,6 +20,7 @@ class Answers:
     url: str = ""
     prepared: dict[tuple[str, str], Answer] = field(default_factory=dict)
     seen: list[tuple[str, str, bytes]] = field(default_factory=list)
+    after_each: Callable[[str, str], None] = lambda _method, _path: None
 
     def give(self, method: str, path: str, body: str | bytes, status: int = 200, **headers: str) -> None:
         """Answer `method path` (without its query; `*` stands for anything) with `body`, JSON by default."""
@@ -56,6 +57,7 @@ def serving() -> Iterator[Answers]:
                 self.send_header(name, value)
             self.send_header("content-length", str(len(body)))
             self.end_headers()
+            answers.after_each(method, self.path)
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
