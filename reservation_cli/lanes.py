@@ -143,8 +143,10 @@ def resolve(home: Path, ref: str) -> str:
         return store.last(home)
     if ref.startswith("arn:"):
         from reservation_cli.domain.arn import parse_arn  # deferred: most refs are ids
+        from reservation_cli.local import layout
 
-        parse_arn(ref)
+        # Before anything is started for it.
+        parse_arn(ref).require(layout.REGION, layout.ACCOUNT, layout.FUNCTION, "AWS · local")
         return ref
     try:
         return check_reservation_id(ref)

@@ -8,7 +8,11 @@ import typer
 
 from reservation_cli import lanes
 from reservation_cli.domain.reservation import ReservationRequest, new_reservation_id, parse_hold
+from reservation_cli.errors import UsageError
 from reservation_cli.options import Hold, Json, On, OnPlatform, Seat, Strategy, StrategyName, User, begin, platforms_of
+
+#: What `status`, `compare` and `logs` take in the place of an id.
+NAMES_OF_SOMETHING_ELSE = ("last", "all", "aws", "cloudflare")
 
 
 def command(
@@ -25,6 +29,8 @@ def command(
     json: Json = False,
 ) -> int:
     """Hold a seat: resv reserve --seat A1 --user user123."""
+    if reservation_id in NAMES_OF_SOMETHING_ELSE:
+        raise UsageError(f"{reservation_id!r} means something else as a reference.", hint="Choose another --id.")
     name = new_reservation_id() if reservation_id is None else reservation_id
     request = ReservationRequest(name, seat, user, parse_hold(hold), strategy.value)
     me = begin(context, json)

@@ -24,6 +24,19 @@ class ExecutionArn:
     name: str
     execution: str
 
+    def require(self, region: str, account: str, function: str, label: str) -> None:
+        """UsageError unless the execution is one of this function in this account and region, which `label` names."""
+        for part, theirs, ours in (
+            ("region", self.region, region),
+            ("account", self.account, account),
+            ("function", self.function, function),
+        ):
+            if theirs != ours:
+                raise UsageError(
+                    f"That ARN is of {part} {theirs}; {label} has {part} {ours}.",
+                    hint=f"Give an ARN of {part} {ours}, or deploy to where that ARN lives.",
+                )
+
 
 def parse_arn(arn: str) -> ExecutionArn:
     """The parts of `arn`; UsageError unless it is the ARN of a durable execution."""

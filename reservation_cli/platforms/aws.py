@@ -27,7 +27,7 @@ from reservation_cli.domain.reservation import (
     reservation_from_record,
 )
 from reservation_cli.domain.timeline import Engine, Timeline
-from reservation_cli.errors import ConflictError, NotFoundError, PlatformError, ResvError, TimedOutError, UsageError
+from reservation_cli.errors import ConflictError, NotFoundError, PlatformError, ResvError, TimedOutError
 from reservation_cli.local.stack import Stack
 from reservation_cli.platforms.aws_history import timeline_from_history
 from reservation_cli.platforms.payloads import Lane
@@ -177,16 +177,7 @@ class AwsClient:
     def _name(self, arn: str) -> str:
         """The execution's name; UsageError unless the ARN is one of this function, account and region."""
         parts = parse_arn(arn)
-        for part, theirs, ours in (
-            ("region", parts.region, self.region),
-            ("account", parts.account, self.account),
-            ("function", parts.function, self.function),
-        ):
-            if theirs != ours:
-                raise UsageError(
-                    f"That ARN is of {part} {theirs}; {self.lane.label} has {part} {ours}.",
-                    hint=f"Give an ARN of {part} {ours}, or deploy to where that ARN lives.",
-                )
+        parts.require(self.region, self.account, self.function, self.lane.label)
         return parts.name
 
     def _seat(self, action: str, ref: str) -> Reservation:

@@ -187,6 +187,9 @@ def test_watch_as_ndjson(run_resv: Run) -> None:
     ("argv", "said"),
     [
         (("reserve", "--seat", ""), "The seat is empty."),
+        (("reserve", "--seat", "A1", "--id", "last"), "'last' means something else as a reference."),
+        (("status", ARN.replace("000000000000", "999999999999")), "That ARN is of account 999999999999"),
+        (("confirm", ARN.replace("us-east-2", "eu-west-1")), "That ARN is of region eu-west-1"),
         (("compare", "--seat", ""), "The seat is empty."),
         (("reserve", "--seat", "A1", "--id", ""), "A reservation id has 1 to 64 letters"),
         (("reserve", "--seat", "x" * 300), "The seat has 300 characters; at most 64 are allowed."),
