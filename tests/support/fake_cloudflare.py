@@ -89,10 +89,14 @@ class FakeCloudflare:
             case ["GET", "settings"]:
                 key = next(iter(self.namespaces), "")
                 return 200, {"bindings": [{"type": "kv_namespace", "name": "RESERVATIONS_KV", "namespace_id": key}]}
+            case ["GET", "versions", _]:
+                return 200, {"id": VERSION, "resources": {"script": {"handlers": ["fetch"]}, "bindings": []}}
             case ["GET"]:
                 return 200, {"subdomain": {"enabled": True, "previews_enabled": True}}
             case ["POST", "versions"]:
-                return 200, {"id": VERSION, "startup_time_ms": 5, "metadata": {"has_preview": False}}
+                script = {"etag": "etag", "handlers": ["fetch"], "last_deployed_from": "wrangler"}
+                resources = {"script": script, "bindings": [], "script_runtime": {}}
+                return 200, {"id": VERSION, "startup_time_ms": 5, "resources": resources}
             case _:
                 return 200, {"enabled": True, "previews_enabled": True}
 
