@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Literal
 
 from reservation_cli.domain.cost import cost_usd, operations
+from reservation_cli.domain.intervals import merged
 from reservation_cli.domain.timeline import Timeline
 
 Unit = Literal["ms", "count", "usd"]
@@ -146,13 +147,7 @@ def busy_intervals(timeline: Timeline) -> list[tuple[datetime, datetime]]:
     hold = timeline.hold
     if hold and hold.start and hold.end:
         intervals.append((hold.start, hold.end))
-    merged: list[tuple[datetime, datetime]] = []
-    for start, end in sorted(intervals):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
-        else:
-            merged.append((start, end))
-    return merged
+    return merged(intervals)
 
 
 def _overhead(timeline: Timeline) -> float | None:

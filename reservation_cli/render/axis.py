@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+from reservation_cli.domain.intervals import merged as in_order
 from reservation_cli.render.words import clock
 
 # Milliseconds; the round numbers of clocks from a second upwards.
@@ -95,7 +96,7 @@ class Axis:
 
 def fit(intervals: Iterable[tuple[float, float]], width: int) -> Axis:
     """The axis of `width` columns on which all `intervals` are to scale and what lies between is cut if it is long."""
-    merged = _merged(intervals) or [(0.0, 0.0)]
+    merged = in_order(intervals) or [(0.0, 0.0)]
     while len(merged) > 1:
         scale = _scale(merged, width)
         gaps = [after[0] - before[1] for before, after in pairwise(merged)]
@@ -108,16 +109,6 @@ def fit(intervals: Iterable[tuple[float, float]], width: int) -> Axis:
     bases = [_base(start, end, min(reach, 0.4 * gap)) for (start, end), gap in zip(merged, gaps, strict=True)]
     begun = [(min(start, base), end) for (start, end), base in zip(merged, bases, strict=True)]
     return _laid_out(begun, bases, width)
-
-
-def _merged(intervals: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
-    merged: list[tuple[float, float]] = []
-    for start, end in sorted(intervals):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
-        else:
-            merged.append((start, end))
-    return merged
 
 
 def _pad(stretches: int) -> int:

@@ -206,7 +206,7 @@ class LocalExecutor(Executor):
                 return
             ended = self._clock.now()
             self._on_lane(arn, lambda: self._finish_invocation(arn, response, started, ended, seq))
-        except Exception:
+        except Exception:  # the end of a pool's thread: nobody above it would ever read the error
             logger.exception("[%s] the engine failed around an invocation", arn)
 
     def _end_failed_invocation(self, arn: str, error: Exception, started: datetime) -> None:
