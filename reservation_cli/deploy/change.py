@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-Verb = Literal["create", "update", "keep", "delete", "gone", "unknown"]
+from reservation_cli.domain.deployment import Deployment
+
+Verb = Literal["create", "update", "recreate", "keep", "stop", "delete", "gone", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """One line of a plan.
 
-    `keep`: exists and is as wanted; `gone`: there is nothing to delete; `unknown`: cannot be told without credentials.
+    `keep`: exists and is as wanted; `stop`: executions that are still running; `gone`: there is nothing to delete; `unknown`: cannot be told without credentials.
     """
 
     verb: Verb
@@ -32,16 +34,20 @@ class Leftover:
 
 
 class Deployer(Protocol):
-    """One way of deploying to one platform. `changes` and `removals` make read calls only."""
+    """One way of deploying a stage to one platform. `changes` makes read calls only."""
 
     def changes(self) -> list[Change]:
-        """What `apply` would do; without credentials the verbs are `unknown`."""
+        """What `apply` would do, in order; without credentials the verbs are `unknown`."""
 
-    def apply(self, progress: Callable[[Change], None]) -> Mapping[str, str]:
-        """Do it, `progress` called before each step; gives the record of the deployment. Safe to repeat."""
+    def apply(self, progress: Callable[[Change], None]) -> Deployment:
+        """Do it, `progress` called before each step. Safe to repeat: a half-done deploy is completed."""
+
+
+class Remover(Protocol):
+    """The teardown of a stage on one platform, however it was deployed. `removals` makes read calls only."""
 
     def removals(self) -> list[Change]:
-        """What `remove` would delete, in order."""
+        """What `remove` would delete, in order; without credentials the verbs are `unknown`."""
 
     def remove(self, progress: Callable[[Change], None]) -> list[Leftover]:
         """Delete all of it, whatever of it is there; gives what could not be deleted. Safe to repeat."""
