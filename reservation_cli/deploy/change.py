@@ -15,7 +15,8 @@ Verb = Literal["create", "update", "recreate", "keep", "stop", "delete", "gone",
 class Change:
     """One line of a plan.
 
-    `keep`: exists and is as wanted; `stop`: executions that are still running; `gone`: there is nothing to delete; `unknown`: cannot be told without credentials.
+    `keep`: exists and is as wanted; `stop`: executions that are still running; `gone`: there is nothing to delete;
+    `unknown`: cannot be told without credentials.
     """
 
     verb: Verb
