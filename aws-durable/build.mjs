@@ -1,8 +1,10 @@
+import { join } from "node:path";
 import { build } from "esbuild";
+
+const folder = process.argv[2] ?? "dist";
 
 /** @type {import("esbuild").BuildOptions} */
 const options = {
-  outdir: process.argv[2] ?? "dist",
   outExtension: { ".js": ".mjs" },
   bundle: true,
   platform: "node",
@@ -14,6 +16,11 @@ const options = {
   logLevel: "info",
 };
 
-await build({ ...options, entryPoints: { handler: "src/handler.ts", "seats-api": "src/seats-api.ts" } });
+// In a folder of their own, which is uploaded as it is.
+await build({
+  ...options,
+  outdir: join(folder, "lambda"),
+  entryPoints: { handler: "src/handler.ts", "seats-api": "src/seats-api.ts" },
+});
 // dynalite loads its parts by name at run time, and LevelDB is native.
-await build({ ...options, entryPoints: { host: "local/host.ts" }, external: ["dynalite"] });
+await build({ ...options, outdir: folder, entryPoints: { host: "local/host.ts" }, external: ["dynalite"] });

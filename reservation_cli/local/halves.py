@@ -1,4 +1,4 @@
-"""The two halves, cf-workflow and aws-durable: where their sources are, their packages, their builds."""
+"""The two halves, cf-workflow and aws-durable: where their sources are, their packages, their builds; and infra."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ from reservation_cli.local.node import Node
 from reservation_cli.local.reaper import signal_group
 
 PACKAGE = Path(__file__).resolve().parents[1]
+
+#: What is deployed to AWS, in the folder of aws-durable: the code of both functions, and nothing else.
+BUNDLE = Path("dist", "lambda")
 
 #: What `npm run build` of a half reads and writes; a half without an entry runs from its sources.
 _BUILT_FROM = {"aws-durable": ("src", "local", "build.mjs", "package.json", "tsconfig.json")}
@@ -51,6 +54,20 @@ def prepare(half: str, node: Node, environ: Mapping[str, str], log: Path, progre
                 _npm(node, folder, ["run", "build"], environ, log, lock)
                 (folder / _BUILT).write_text(_hash(folder, _BUILT_FROM[half]))
     return folder
+
+
+def infra_folder() -> Path:
+    """The folder of template.yaml and policies/, in a checkout or in an installation.
+
+    Raises NotConfiguredError when it is missing.
+    """
+    for folder in (PACKAGE.parent / "infra", PACKAGE / "_halves" / "infra"):
+        if (folder / "template.yaml").is_file():
+            return folder
+    raise NotConfiguredError(
+        "This installation of resv lacks its description of what to deploy.",
+        hint=f"Install it again: {folder} is missing.",
+    )
 
 
 def _source(half: str) -> Path | None:

@@ -133,7 +133,7 @@ def _wrangler(node: Node, folder: Path, home: Path, port: int) -> Child:
 
 def _host(node: Node, folder: Path, home: Path, port: int, dynamodb_port: int, aws_port: int) -> Child:
     bundles = {FUNCTION: "handler.mjs", SEATS_FUNCTION: "seats-api.mjs"}
-    functions = [f"--function={name}={folder / 'dist' / file}" for name, file in bundles.items()]
+    functions = [f"--function={name}={folder / halves.BUNDLE / file}" for name, file in bundles.items()]
     return Child(
         name="host",
         argv=(
