@@ -19,7 +19,7 @@ def decide(me: Command, action: Literal["confirm", "cancel"], ref: str, on: On) 
     A platform that does not know the reservation is named, and is an error only when no other knows it.
     """
     name = lanes.resolve(me.settings.home, ref)
-    clients = me.clients(platforms_of(on, name))
+    clients = me.clients(platforms_of(on, name), name)
     calls = [partial(client.confirm if action == "confirm" else client.cancel, name) for client in clients]
     answers = list(zip(clients, lanes.together(calls), strict=True))
     decided = [(client, answer) for client, answer in answers if isinstance(answer, Reservation)]

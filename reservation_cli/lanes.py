@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from reservation_cli import store
+from reservation_cli.domain.arn import parse_arn
 from reservation_cli.domain.reservation import Platform, ReservationRequest, check_reservation_id
 from reservation_cli.domain.timeline import Engine, Timeline
 from reservation_cli.errors import ConflictError, Interrupted, NotFoundError, PlatformError, ResvError, UsageError
@@ -98,8 +99,9 @@ def find(home: Path, clients: Sequence[PlatformClient], ref: str) -> Found:
 
     Raises NotFoundError when no platform knows it; any other error of a platform as it is.
     """
-    known = store.refs(home, ref)
-    answers = together([partial(_look, client, known.get(client.platform, ref)) for client in clients])
+    known = store.known_lanes(home, ref)
+    refs = [known[client.platform].ref if client.platform in known else ref for client in clients]
+    answers = together([partial(_look, client, name) for client, name in zip(clients, refs, strict=True)])
     lanes: list[tuple[PlatformClient, Timeline]] = []
     missing: list[Platform] = []
     for client, answer in zip(clients, answers, strict=True):
@@ -142,11 +144,7 @@ def resolve(home: Path, ref: str) -> str:
     if ref == "last":
         return store.last(home)
     if ref.startswith("arn:"):
-        from reservation_cli.domain.arn import parse_arn  # deferred: most refs are ids
-        from reservation_cli.local import layout
-
-        # Before anything is started for it.
-        parse_arn(ref).require(layout.REGION, layout.ACCOUNT, layout.FUNCTION, "AWS · local")
+        parse_arn(ref)
         return ref
     try:
         return check_reservation_id(ref)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from reservation_cli import settings
+from reservation_cli.domain.deployment import Deployment, check_stage
 from reservation_cli.domain.reservation import PLATFORMS, Platform
 from reservation_cli.errors import UsageError
 from reservation_cli.output import Output
+from reservation_cli.places import Where, place
 from reservation_cli.platforms import PlatformClient
 from reservation_cli.settings import Settings
 
@@ -51,7 +53,14 @@ Strategy = Annotated[
 ]
 
 
-Connect = Callable[[Settings, Platform, Callable[[str], None]], PlatformClient]
+Local = Annotated[bool, typer.Option("--local", help="On the local stack, whatever is deployed.")]
+Stage = Annotated[
+    str | None, typer.Option(help="On this deployed stage; else where it was reserved, or what was deployed last.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
+
+Connect = Callable[[Settings, Platform, Deployment | None, Callable[[str], None]], PlatformClient]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +78,30 @@ class Command:
     settings: Settings
     output: Output
     connect: Connect
+    where: Where
+    made: dict[tuple[Platform, Deployment | None], PlatformClient] = field(default_factory=dict)
 
-    def clients(self, platforms: Sequence[Platform]) -> list[PlatformClient]:
-        """A client of each platform, the local stack started when one of them needs it."""
-        return [self.connect(self.settings, platform, self.output.note) for platform in platforms]
+    def clients(self, platforms: Sequence[Platform], ref: str = "") -> list[PlatformClient]:
+        """A client of each platform where `ref` runs, the local stack started when one of them needs it."""
+        # All places first: what is wrong with one is told before anything is started.
+        places = [place(self.settings.home, platform, self.where, ref) for platform in platforms]
+        return [self._client(platform, found) for platform, found in zip(platforms, places, strict=True)]
+
+    def _client(self, platform: Platform, found: Deployment | None) -> PlatformClient:
+        # One for all refs of a place: a client of a cloud keeps to that cloud's rates.
+        if (platform, found) not in self.made:
+            self.made[platform, found] = self.connect(self.settings, platform, found, self.output.note)
+        return self.made[platform, found]
 
 
-def begin(context: typer.Context, as_json: bool) -> Command:
+def begin(context: typer.Context, as_json: bool, local: bool = False, stage: str | None = None) -> Command:
     """The settings and the output of a command; UsageError when .env or a setting is broken."""
+    if local and stage is not None:
+        raise UsageError("--local and --stage exclude each other.", hint="The local stack has no stages.")
     surroundings: Surroundings = context.obj
     loaded = settings.load(surroundings.environ)
-    return Command(loaded, Output(as_json=as_json, environ=loaded.environ), surroundings.connect)
+    where = Where(local, None if local else check_stage(stage) if stage is not None else loaded.stage)
+    return Command(loaded, Output(as_json=as_json, environ=loaded.environ), surroundings.connect, where)
 
 
 def platforms_of(on: On, ref: str = "") -> tuple[Platform, ...]:

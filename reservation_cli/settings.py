@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from reservation_cli.domain.deployment import check_stage
+from reservation_cli.domain.reservation import InvalidInputError
 from reservation_cli.errors import UsageError
 
 _WHERE = "It is set in the environment or in .env."
@@ -16,11 +18,16 @@ _WHERE = "It is set in the environment or in .env."
 class Settings:
     """What a command needs to know of its surroundings.
 
-    `environ` is the environment with .env beneath it: what child processes and credential look-ups get.
+    `environ` is the environment with .env beneath it: what child processes and credential look-ups get;
+    `from_dotenv` are the names whose value .env gave. `stage` and `region` are None unless set, and `region` is
+    as it was given: the local stack does without it.
     """
 
     home: Path
     environ: Mapping[str, str]
+    from_dotenv: frozenset[str]
+    stage: str | None
+    region: str | None
     cloudflare_port: int
     aws_port: int
     idle_minutes: float
@@ -32,10 +39,14 @@ def load(environ: Mapping[str, str] | None = None, directory: Path | None = None
     Raises UsageError when .env cannot be parsed or a number in it is none.
     """
     above = dict(os.environ if environ is None else environ)
-    merged = {**_dotenv((directory or Path()) / ".env"), **above}
+    beneath = _dotenv((directory or Path()) / ".env")
+    merged = {**beneath, **above}
     return Settings(
         home=_home(merged),
         environ=merged,
+        from_dotenv=frozenset(beneath.keys() - above.keys()),
+        stage=_stage(merged),
+        region=merged.get("AWS_REGION") or merged.get("AWS_DEFAULT_REGION") or None,
         cloudflare_port=_port(merged, "RESV_CLOUDFLARE_PORT", 8787),
         aws_port=_port(merged, "RESV_AWS_PORT", 9014),
         idle_minutes=_number(merged, "RESV_IDLE_MINUTES", 30.0),
@@ -72,6 +83,14 @@ def _dotenv(path: Path) -> dict[str, str]:
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path.name} cannot be read: {error}.", hint=f"Mend {path}, or move it away.") from error
     return values
+
+
+def _stage(environ: Mapping[str, str]) -> str | None:
+    named = environ.get("RESV_STAGE")
+    try:
+        return check_stage(named) if named else None
+    except InvalidInputError as error:
+        raise UsageError(f"RESV_STAGE: {error}", hint=_WHERE) from error
 
 
 def _port(environ: Mapping[str, str], name: str, default: int) -> int:

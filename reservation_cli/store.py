@@ -1,4 +1,5 @@
-"""What `resv` remembers between commands: the reservations made here, in RESV_HOME/state.json (0600).
+"""What `resv` remembers between commands, in RESV_HOME/state.json (0600): what is deployed, with the Workers' tokens,
+and the reservations made here.
 
 Written whole to a new file that then replaces the old one, under a lock, so that a crash or a second `resv` at the
 same moment loses nothing.
@@ -12,14 +13,23 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reservation_cli.domain.reservation import Platform, format_time, parse_time
+from reservation_cli.domain.deployment import Deployment, from_record, to_record
+from reservation_cli.domain.reservation import PLATFORMS, Platform, format_time, parse_time
 from reservation_cli.domain.timeline import Timeline
 from reservation_cli.errors import NotConfiguredError, NotFoundError
 
 REMEMBERED = 500
+
+
+@dataclass(frozen=True, slots=True)
+class KnownLane:
+    """Where a reservation made here runs on one platform: `stage` is None for the local stack."""
+
+    ref: str
+    stage: str | None
 
 
 def last(home: Path) -> str:
@@ -32,15 +42,45 @@ def last(home: Path) -> str:
     return found
 
 
-def refs(home: Path, reservation_id: str) -> dict[Platform, str]:
-    """The execution's ref by platform, of a reservation made here; empty for others."""
+def known_lanes(home: Path, reservation_id: str) -> dict[Platform, KnownLane]:
+    """The lanes of a reservation made here, by platform; empty for others."""
     lanes = _lanes(_read(home), reservation_id)
-    found: dict[Platform, str] = {}
-    for platform in ("cloudflare", "aws"):
-        ref = _object(lanes.get(platform)).get("ref")
+    found: dict[Platform, KnownLane] = {}
+    for platform in PLATFORMS:
+        lane = _object(lanes.get(platform))
+        ref, stage = lane.get("ref"), lane.get("stage")
         if isinstance(ref, str):
-            found[platform] = ref
+            found[platform] = KnownLane(ref, stage if isinstance(stage, str) else None)
     return found
+
+
+def deployments(home: Path, platform: Platform) -> dict[str, Deployment]:
+    """What is deployed on `platform`, by stage; the one deployed last stands last."""
+    records = _object(_object(_read(home).get("deployments")).get(platform))
+    read = {stage: from_record(platform, _object(record)) for stage, record in records.items()}
+    return {stage: deployment for stage, deployment in read.items() if deployment is not None}
+
+
+def remember_deployment(home: Path, deployment: Deployment) -> None:
+    """Keep where a stage is deployed now."""
+    _change_deployments(home, deployment.platform, deployment.stage, to_record(deployment))
+
+
+def forget_deployment(home: Path, platform: Platform, stage: str) -> None:
+    """A stage is torn down: nothing runs there any more."""
+    _change_deployments(home, platform, stage, None)
+
+
+def _change_deployments(home: Path, platform: Platform, stage: str, record: Mapping[str, object] | None) -> None:
+    with _locked(home):
+        state = dict(_read(home))
+        known = dict(_object(state.get("deployments")))
+        stages = dict(_object(known.get(platform)))
+        stages.pop(stage, None)
+        if record is not None:
+            stages[stage] = record
+        known[platform] = stages
+        _write(home, {**state, "deployments": known})
 
 
 def with_client_clock(home: Path, lane: Timeline) -> Timeline:
@@ -75,6 +115,7 @@ def remember(home: Path, lanes: Sequence[Timeline]) -> None:
             if _object(known.get(lane.platform)).get("ref") != lane.ref:
                 known[lane.platform] = {
                     "target": lane.target,
+                    "stage": lane.stage,
                     "ref": lane.ref,
                     "requested_at": format_time(lane.requested_at),
                     "accept_ms": lane.accept_ms,
@@ -113,11 +154,12 @@ def _read(home: Path) -> Mapping[str, object]:
     path = home / "state.json"
     try:
         return _object(json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError) as error:
         raise NotConfiguredError(
-            f"{path} cannot be read: {error}.", hint="Mend the file or move it away; reservations are not kept in it."
+            f"{path} cannot be read: {error}.",
+            hint="Mend the file or move it away; it only says what is where: reservations are not kept in it.",
         ) from error
 
 

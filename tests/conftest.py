@@ -63,7 +63,7 @@ def run_resv(
     fakes = {"cloudflare": cloudflare, "aws": aws}
 
     def run(*argv: str) -> tuple[int, str, str]:
-        code = main(argv, environ, connect=lambda _settings, platform, _progress: fakes[platform])
+        code = main(argv, environ, connect=lambda _settings, platform, _place, _progress: fakes[platform])
         out, err = capsys.readouterr()
         return code, out, err
 

@@ -21,7 +21,7 @@ from reservation_cli.domain.reservation import (
 )
 from reservation_cli.domain.timeline import Timeline
 from reservation_cli.errors import ResvError, UsageError
-from reservation_cli.options import Command, ComparedStrategy, Hold, Json, On, User, begin, platforms_of
+from reservation_cli.options import Command, ComparedStrategy, Hold, Json, Local, On, Stage, User, begin, platforms_of
 from reservation_cli.platforms import NAMES, PlatformClient
 
 #: How much later than its end a hold may be confirmed, to see what a late confirmation is told.
@@ -44,6 +44,8 @@ def command(
     confirm_after: Annotated[
         str | None, typer.Option(help="Confirm each lane this long from when it is followed: 3s.")
     ] = None,
+    local: Local = False,
+    stage: Stage = None,
     json: Json = False,
 ) -> int:
     """Reserve on both platforms at once, follow both, and draw the two timelines side by side."""
@@ -54,7 +56,7 @@ def command(
             f"The hold is over long before {confirm_after} have passed.",
             hint="Give a --confirm-after within --hold; a few seconds more show what a late confirmation is told.",
         )
-    me = begin(context, json)
+    me = begin(context, json, local, stage)
     if refs:
         found = _existing(me, refs)
     else:
@@ -77,7 +79,7 @@ def _existing(me: Command, refs: Sequence[str]) -> Found:
     """The lanes of all refs, each ref with both its lanes where it has two."""
     found: list[tuple[PlatformClient, Timeline]] = []
     for name in [lanes.resolve(me.settings.home, ref) for ref in refs]:
-        pair = lanes.find(me.settings.home, me.clients(platforms_of(On.both, name)), name)
+        pair = lanes.find(me.settings.home, me.clients(platforms_of(On.both, name), name), name)
         for platform in pair.missing:
             me.output.note(f"{NAMES[platform]} does not know {name}.")
         found.extend(pair.lanes)

@@ -12,7 +12,7 @@ from reservation_cli import lanes
 from reservation_cli.domain.reservation import STATUSES
 from reservation_cli.domain.timeline import Timeline
 from reservation_cli.errors import ResvError, UsageError
-from reservation_cli.options import Json, On, OnPlatform, begin, platforms_of
+from reservation_cli.options import Json, Local, On, OnPlatform, Stage, begin, platforms_of
 from reservation_cli.platforms import PlatformClient
 
 
@@ -24,12 +24,14 @@ def command(
     ] = None,
     seat: Annotated[str | None, typer.Option(help="Only this seat.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many executions to look at, on each platform.")] = 20,
+    local: Local = False,
+    stage: Stage = None,
     json: Json = False,
 ) -> None:
     """List the newest reservations."""
     if status is not None and status not in STATUSES:
         raise UsageError(f"{status!r} is no status of a reservation.", hint=f"One of: {', '.join(STATUSES)}.")
-    me = begin(context, json)
+    me = begin(context, json, local, stage)
     clients = me.clients(platforms_of(on))
     calls: list[Callable[[], Sequence[Timeline]]] = [partial(_newest, client, limit) for client in clients]
     found: list[Timeline] = []

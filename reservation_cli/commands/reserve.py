@@ -9,7 +9,20 @@ import typer
 from reservation_cli import lanes
 from reservation_cli.domain.reservation import ReservationRequest, new_reservation_id, parse_hold
 from reservation_cli.errors import UsageError
-from reservation_cli.options import Hold, Json, On, OnPlatform, Seat, Strategy, StrategyName, User, begin, platforms_of
+from reservation_cli.options import (
+    Hold,
+    Json,
+    Local,
+    On,
+    OnPlatform,
+    Seat,
+    Stage,
+    Strategy,
+    StrategyName,
+    User,
+    begin,
+    platforms_of,
+)
 
 #: What `status`, `compare` and `logs` take in the place of an id.
 NAMES_OF_SOMETHING_ELSE = ("last", "all", "aws", "cloudflare")
@@ -26,6 +39,8 @@ def command(
         str | None, typer.Option("--id", help="The reservation id; the same request again gets the same answer.")
     ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Follow it until it ends; with --json as NDJSON.")] = False,
+    local: Local = False,
+    stage: Stage = None,
     json: Json = False,
 ) -> int:
     """Hold a seat: resv reserve --seat A1 --user user123."""
@@ -33,7 +48,7 @@ def command(
         raise UsageError(f"{reservation_id!r} means something else as a reference.", hint="Choose another --id.")
     name = new_reservation_id() if reservation_id is None else reservation_id
     request = ReservationRequest(name, seat, user, parse_hold(hold), strategy.value)
-    me = begin(context, json)
+    me = begin(context, json, local, stage)
     clients = me.clients(platforms_of(on))
 
     from reservation_cli.live import follow_live

@@ -8,7 +8,7 @@ import typer
 
 from reservation_cli import lanes
 from reservation_cli.domain.reservation import PLATFORMS
-from reservation_cli.options import Json, On, OnPlatform, Ref, begin, platforms_of
+from reservation_cli.options import Json, Local, On, OnPlatform, Ref, Stage, begin, platforms_of
 from reservation_cli.platforms import NAMES
 
 
@@ -17,12 +17,14 @@ def command(
     ref: Ref = "last",
     on: OnPlatform = On.both,
     watch: Annotated[bool, typer.Option("--watch", help="Follow it until it ends; with --json as NDJSON.")] = False,
+    local: Local = False,
+    stage: Stage = None,
     json: Json = False,
 ) -> None:
     """Show a reservation step by step: resv status last, resv status ARN."""
-    me = begin(context, json)
+    me = begin(context, json, local, stage)
     name = lanes.resolve(me.settings.home, ref)
-    found = lanes.find(me.settings.home, me.clients(platforms_of(on, name)), name)
+    found = lanes.find(me.settings.home, me.clients(platforms_of(on, name), name), name)
     for platform in found.missing:
         me.output.note(f"{NAMES[platform]} does not know {name}.")
 

@@ -74,7 +74,7 @@ class Engine:
 class Timeline:
     """One execution as a platform tells it at one moment (`as_of`): a lane of the picture.
 
-    `polls` counts the requests made to learn it. `notes` are sentences that the reader must see beside it.
+    `stage` is that of the deployment, None on the local stack. `polls` counts the requests made to learn it. `notes` are sentences that the reader must see beside it.
     """
 
     platform: Platform
@@ -93,6 +93,7 @@ class Timeline:
     spans: tuple[Span, ...] = ()
     error: str | None = None
     label: str = ""
+    stage: str | None = None
     requested_at: datetime | None = None
     accept_ms: float | None = None
     polls: int = 0
@@ -136,6 +137,7 @@ def as_json(timeline: Timeline) -> dict[str, object]:
     return {
         "platform": timeline.platform,
         "target": timeline.target,
+        "stage": timeline.stage,
         "ref": timeline.ref,
         "reservation_id": timeline.reservation_id,
         "endpoint": timeline.endpoint,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from reservation_cli.domain.deployment import AwsDeployment, CloudflareDeployment, Deployment
 from reservation_cli.domain.reservation import Platform, Reservation, ReservationRequest, Target
 from reservation_cli.domain.timeline import Timeline
 from reservation_cli.settings import Settings
@@ -54,16 +55,26 @@ class PlatformClient(Protocol):
         """Close the connections."""
 
 
-def connect(settings: Settings, platform: Platform, progress: Callable[[str], None]) -> PlatformClient:
-    """A client of `platform` where the reservation workflow runs: on the local stack, which is started when needed."""
+def connect(
+    settings: Settings, platform: Platform, place: Deployment | None, progress: Callable[[str], None]
+) -> PlatformClient:
+    """A client of `platform` at `place`; None is the local stack, which is started when it does not run."""
+    if isinstance(place, CloudflareDeployment):
+        from reservation_cli.platforms.cloudflare import CloudflareClient  # deferred: httpx, 60 ms
+
+        return CloudflareClient.cloud(place, settings.environ)
+    if isinstance(place, AwsDeployment):
+        from reservation_cli.platforms.aws import AwsClient  # deferred: botocore, 130 ms
+
+        return AwsClient.cloud(place, settings.environ)
     from reservation_cli.local import stack  # deferred: a client of a cloud needs none of it
 
     running = stack.ensure(settings, progress)
     stack.touch(settings.home)
     if platform == "cloudflare":
-        from reservation_cli.platforms.cloudflare import CloudflareClient  # deferred: httpx, 60 ms
+        from reservation_cli.platforms.cloudflare import CloudflareClient
 
         return CloudflareClient.local(running)
-    from reservation_cli.platforms.aws import AwsClient  # deferred: boto3, 130 ms
+    from reservation_cli.platforms.aws import AwsClient
 
     return AwsClient.local(running)

@@ -19,6 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError,
 from botocore.session import Session
 
 from reservation_cli.domain.arn import parse_arn
+from reservation_cli.domain.deployment import QUALIFIER, AwsDeployment
 from reservation_cli.domain.reservation import (
     Platform,
     Reservation,
@@ -30,6 +31,7 @@ from reservation_cli.domain.timeline import Engine, Timeline
 from reservation_cli.errors import ConflictError, NotFoundError, PlatformError, ResvError, TimedOutError
 from reservation_cli.local.stack import Stack
 from reservation_cli.platforms.aws_history import timeline_from_history
+from reservation_cli.platforms.aws_session import Aws
 from reservation_cli.platforms.payloads import Lane
 
 if TYPE_CHECKING:
@@ -80,6 +82,23 @@ class AwsClient:
             stack.function,
             stack.qualifier,
             stack.seats_function,
+        )
+
+    @classmethod
+    def cloud(cls, deployment: AwsDeployment, environ: Mapping[str, str]) -> AwsClient:
+        """The functions of `deployment`. Raises NotConfiguredError for a profile that does not exist."""
+        api = Aws.of(environ).client("lambda", deployment.region)
+        engine = Engine("AWS Lambda durable functions")
+        lane = Lane("cloud", f"lambda.{deployment.region}", engine, deployment.label, deployment.stage)
+        return cls(
+            api,
+            lane,
+            "cloud",
+            deployment.region,
+            deployment.account,
+            deployment.function,
+            QUALIFIER,
+            deployment.seats_function,
         )
 
     def reserve(self, request: ReservationRequest) -> Timeline:

@@ -53,6 +53,7 @@ def timeline_from_history(arn: str, name: str, events: Iterable[Event], lane: La
         endpoint=lane.endpoint,
         engine=lane.engine,
         label=lane.label,
+        stage=lane.stage,
         status=_ENDINGS[str(last["EventType"])] if last else _running(spans),
         as_of=datetime.now(UTC),
         request=request,

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import httpx
 
+from reservation_cli.domain.deployment import CloudflareDeployment
 from reservation_cli.domain.reservation import (
     Platform,
     Reservation,
@@ -50,6 +51,20 @@ class CloudflareClient:
         name, _, version = stack.engines["cloudflare"].rpartition(" ")
         lane = Lane("local", stack.cloudflare_url, Engine(name, version), "Cloudflare · local")
         return cls(client, instances, lane, "local")
+
+    @classmethod
+    def cloud(cls, deployment: CloudflareDeployment, environ: Mapping[str, str]) -> CloudflareClient:
+        """The Worker of `deployment`, and the REST API of its account."""
+        base = environ.get("CLOUDFLARE_API_BASE_URL") or "https://api.cloudflare.com/client/v4"
+        bearer = {"authorization": f"Bearer {deployment.token}"} if deployment.token else {}
+        worker = httpx.Client(base_url=deployment.url, timeout=TIMEOUT_SECONDS, headers=bearer)
+        instances = httpx.Client(
+            base_url=f"{base}/accounts/{deployment.account}/workflows/{deployment.workflow}/instances",
+            timeout=TIMEOUT_SECONDS,
+            headers={"authorization": f"Bearer {environ.get('CLOUDFLARE_API_TOKEN', '')}"},
+        )
+        lane = Lane("cloud", deployment.url, Engine("Cloudflare Workflows"), deployment.label, deployment.stage)
+        return cls(worker, instances, lane, "cloud")
 
     def reserve(self, request: ReservationRequest) -> Timeline:
         """See PlatformClient.reserve: the Worker answers once the hold exists, or after 2 s without it."""
@@ -135,6 +150,7 @@ class CloudflareClient:
             endpoint=self.lane.endpoint,
             engine=self.lane.engine,
             label=self.lane.label,
+            stage=self.lane.stage,
             status=status,
             as_of=datetime.now(UTC),
             reservation=reservation,

@@ -60,6 +60,7 @@ def timeline_from_instance(instance_id: str, body: Mapping[str, object], lane: L
         endpoint=lane.endpoint,
         engine=lane.engine,
         label=lane.label,
+        stage=lane.stage,
         status=_status(body.get("status"), spans),
         as_of=datetime.now(UTC),
         request=request,

@@ -27,6 +27,7 @@ class Lane:
     endpoint: str
     engine: Engine
     label: str
+    stage: str | None = None
 
 
 def request_from_input(reservation_id: str, given: object) -> ReservationRequest | None:

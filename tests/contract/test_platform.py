@@ -32,7 +32,7 @@ def client(request: pytest.FixtureRequest) -> Iterator[PlatformClient]:
         yield FakePlatform(platform)
         return
     environ: Mapping[str, str] = request.getfixturevalue("stack_environ")
-    connected = connect(settings.load(environ), platform, print)
+    connected = connect(settings.load(environ), platform, None, print)
     yield connected
     connected.close()
 
