@@ -32,7 +32,7 @@ def follow(
     answer is asked again `PATIENCE` times before its error is raised.
     """
     known, polls, eager, failures, expecting = first, first.polls, 0, 0, False
-    while not (known.is_over or (known.status == "unknown" and known.outcome)):
+    while not is_settled(known):
         if nudge.wait(_pause(known, eager, now(), expecting)):
             nudge.clear()
             eager, expecting = 0, True
@@ -51,6 +51,11 @@ def follow(
         eager = eager + 1 if expecting or _moving(latest, now()) else 0
         known = replace(continued(known, latest), polls=polls)
         yield known
+
+
+def is_settled(lane: Timeline) -> bool:
+    """Nothing more will be learnt: it is over, or the platform knows only the reservation, which is."""
+    return lane.is_over or (lane.status == "unknown" and lane.outcome is not None)
 
 
 def continued(known: Timeline, latest: Timeline) -> Timeline:

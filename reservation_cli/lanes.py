@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from reservation_cli import store
+from reservation_cli.crowd import CROWD, follow_crowd
 from reservation_cli.domain.arn import parse_arn
 from reservation_cli.domain.reservation import Platform, ReservationRequest, check_reservation_id
 from reservation_cli.domain.timeline import Engine, Timeline
@@ -167,18 +168,19 @@ def watch(
     """
     news: queue.SimpleQueue[tuple[int, Timeline | BaseException | None]] = queue.SimpleQueue()
 
-    def run(index: int, client: PlatformClient, first: Timeline) -> None:
+    def run(source: Iterator[tuple[int, Timeline]]) -> None:
         try:
-            for timeline in follow(client, first, nudges[index]):
+            for index, timeline in source:
                 news.put((index, timeline))
-            news.put((index, None))
+            news.put((0, None))
         except BaseException as error:  # noqa: BLE001 - handed to the caller's thread below
-            news.put((index, error))
+            news.put((0, error))
 
     latest = [timeline for _, timeline in lanes]
-    for index, (client, first) in enumerate(lanes):
-        threading.Thread(target=run, args=(index, client, first), daemon=True).start()
-    going, decision = len(lanes), store.last_decision(home)
+    sources = _sources(lanes, nudges)
+    for source in sources:
+        threading.Thread(target=run, args=(source,), daemon=True).start()
+    going, decision = len(sources), store.last_decision(home)
     yield tuple(latest)
     while going:
         try:
@@ -198,6 +200,36 @@ def watch(
             continue
         latest[index] = item
         yield tuple(latest)
+
+
+def _sources(
+    lanes: Sequence[tuple[PlatformClient, Timeline]], nudges: Sequence[threading.Event]
+) -> list[Iterator[tuple[int, Timeline]]]:
+    """What tells of the lanes, each with its index: a follower a lane, or one for all lanes of a client with many."""
+    by_client: dict[int, list[int]] = {}
+    for index, (client, _) in enumerate(lanes):
+        by_client.setdefault(id(client), []).append(index)
+    sources: list[Iterator[tuple[int, Timeline]]] = []
+    for indexes in by_client.values():
+        if len(indexes) >= CROWD:
+            sources.append(_crowd(lanes, indexes, nudges[indexes[0]]))
+        else:
+            sources += [_alone(index, *lanes[index], nudges[index]) for index in indexes]
+    return sources
+
+
+def _alone(
+    index: int, client: PlatformClient, first: Timeline, nudge: threading.Event
+) -> Iterator[tuple[int, Timeline]]:
+    return ((index, timeline) for timeline in follow(client, first, nudge))
+
+
+def _crowd(
+    lanes: Sequence[tuple[PlatformClient, Timeline]], indexes: Sequence[int], nudge: threading.Event
+) -> Iterator[tuple[int, Timeline]]:
+    client = lanes[indexes[0]][0]
+    followed = follow_crowd(client, [lanes[index][1] for index in indexes], nudge)
+    return ((indexes[position], timeline) for position, timeline in followed)
 
 
 def with_seat(client: PlatformClient, timeline: Timeline) -> Timeline:

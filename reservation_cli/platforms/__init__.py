@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from reservation_cli.domain.deployment import AwsDeployment, CloudflareDeployment, Deployment
 from reservation_cli.domain.reservation import Platform, Reservation, ReservationRequest, Target
-from reservation_cli.domain.timeline import Timeline
+from reservation_cli.domain.timeline import ExecutionStatus, Timeline
 from reservation_cli.settings import Settings
 
 NAMES: dict[Platform, str] = {"cloudflare": "Cloudflare", "aws": "AWS"}
@@ -50,6 +51,12 @@ class PlatformClient(Protocol):
 
     def executions(self, limit: int) -> Sequence[Timeline]:
         """The newest executions, newest first."""
+
+    def statuses(self, since: datetime) -> Mapping[str, ExecutionStatus]:
+        """The status of each execution started since then, by reservation id: list calls only, so cheap for hundreds.
+
+        `running` may stand for one that waits.
+        """
 
     def close(self) -> None:
         """Close the connections."""

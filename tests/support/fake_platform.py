@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from reservation_cli.domain.reservation import Platform, Reservation, ReservationRequest, ReservationStatus, Target
-from reservation_cli.domain.timeline import Attempt, Engine, Span, Timeline
+from reservation_cli.domain.timeline import Attempt, Engine, ExecutionStatus, Span, Timeline
 from reservation_cli.errors import ConflictError, NotFoundError, ResvError
 
 STEP = timedelta(milliseconds=5)
@@ -16,7 +16,7 @@ STEP = timedelta(milliseconds=5)
 
 @dataclass
 class FakePlatform:
-    """`fail` (set by a test) is raised by every call. `calls` counts them by name."""
+    """`fail` (set by a test) is raised by every call. `calls` counts them by name. `unlisted` ids have no status."""
 
     platform: Platform
     target: Target = "local"
@@ -24,6 +24,7 @@ class FakePlatform:
     fail: ResvError | None = None
     requests: dict[str, ReservationRequest] = field(default_factory=dict)
     reservations: dict[str, Reservation] = field(default_factory=dict)
+    unlisted: set[str] = field(default_factory=set)
     calls: dict[str, int] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -55,6 +56,11 @@ class FakePlatform:
     def executions(self, limit: int) -> Sequence[Timeline]:
         with self._called("executions"):
             return [self._timeline(name) for name in list(reversed(self.requests))[:limit]]
+
+    def statuses(self, since: datetime) -> Mapping[str, ExecutionStatus]:
+        with self._called("statuses"):
+            lanes = [self._timeline(name) for name in self.requests if name not in self.unlisted]
+            return {lane.reservation_id: lane.status for lane in lanes if lane.started and lane.started >= since}
 
     def close(self) -> None:
         pass

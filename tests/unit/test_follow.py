@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -12,29 +11,8 @@ from reservation_cli.domain.reservation import ReservationRequest, Strategy
 from reservation_cli.domain.timeline import Timeline
 from reservation_cli.errors import PlatformError
 from reservation_cli.follow import PATIENCE, follow
+from support.clock import START, Clock
 from support.fake_platform import FakePlatform
-
-START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
-
-
-class Clock(threading.Event):
-    """An event whose waiting moves the clock instead of the world."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.time = START
-        self.nudge_at: datetime | None = None
-
-    def now(self) -> datetime:
-        return self.time
-
-    def wait(self, timeout: float | None = None) -> bool:
-        until = self.time + timedelta(seconds=timeout or 0)
-        if self.nudge_at is not None and self.time < self.nudge_at <= until:
-            self.time, self.nudge_at = self.nudge_at, None
-            return True
-        self.time = until
-        return False
 
 
 def reserved(clock: Clock, hold: int, strategy: Strategy = "sleep") -> tuple[FakePlatform, Timeline]:
