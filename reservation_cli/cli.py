@@ -15,12 +15,14 @@ from reservation_cli.commands import (
     cancel,
     compare,
     confirm,
+    deploy,
     down,
     env,
     list_,
     logs,
     reserve,
     status,
+    teardown,
     up,
 )
 from reservation_cli.domain.reservation import InvalidInputError
@@ -56,7 +58,7 @@ def _options(
     pass
 
 
-for _command in (reserve, confirm, cancel, status, list_, compare, logs, up, down, env):
+for _command in (reserve, confirm, cancel, status, list_, compare, logs, deploy, teardown, up, down, env):
     app.command(_command.__name__.rpartition(".")[2].rstrip("_"))(_command.command)
 
 

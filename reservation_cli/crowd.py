@@ -65,7 +65,7 @@ def _pause(lanes: Sequence[Timeline], quiet: int, now: datetime) -> float:
     ahead = [due for due in dues if due > now]
     if len(ahead) < len(lanes):
         # Some are overdue, or have not come to their hold: soon, but ever more rarely while nothing happens.
-        return min(SHORTEST_SECONDS * 2 ** min(quiet, 5), LONGEST_SECONDS)
+        return min(SHORTEST_SECONDS * float(2 ** min(quiet, 5)), LONGEST_SECONDS)
     left = (min(ahead) - now).total_seconds() + SHORTEST_SECONDS / 4
     holds = [lane.request.hold_seconds for lane in lanes if lane.request]
     even = max(min(min(holds, default=0) / POLLS_A_HOLD, LONGEST_SECONDS), SHORTEST_SECONDS)

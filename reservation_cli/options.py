@@ -34,6 +34,28 @@ class StrategyName(StrEnum):
     event = "event"
 
 
+class Cloud(StrEnum):
+    """The platforms that are deployed to."""
+
+    aws = "aws"
+    cloudflare = "cloudflare"
+
+
+class AnyPlace(StrEnum):
+    """What can be torn down."""
+
+    aws = "aws"
+    cloudflare = "cloudflare"
+    local = "local"
+
+
+class WayName(StrEnum):
+    """How AWS is deployed to."""
+
+    sam = "sam"
+    api = "api"
+
+
 class ComparedStrategy(StrEnum):
     """The strategies that a comparison runs: one, or both for four lanes."""
 
@@ -57,6 +79,10 @@ Local = Annotated[bool, typer.Option("--local", help="On the local stack, whatev
 Stage = Annotated[
     str | None, typer.Option(help="On this deployed stage; else where it was reserved, or what was deployed last.")
 ]
+StageName = Annotated[
+    str | None, typer.Option("--stage", help="Part of every name, so that several live side by side.")
+]
+Region = Annotated[str | None, typer.Option(help="The AWS region; AWS_REGION sets it, else us-east-2.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
 

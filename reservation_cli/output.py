@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from reservation_cli.errors import UsageError
+
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
@@ -39,9 +41,25 @@ class Output:
         console = self._console()
         console.print(view(console.width), crop=False)
 
+    def draft(self, view: View) -> None:
+        """A drawing on stderr: what a question is about, or what went wrong with a command's data."""
+        console = self._console(stderr=True)
+        console.print(view(console.width), crop=False)
+
     def note(self, message: str) -> None:
         """A line of progress, a hint or a warning, on stderr."""
         print(message, file=sys.stderr, flush=True)  # noqa: T201 - the sink itself
+
+    def ask(self, question: str) -> bool:
+        """The answer of the person at the terminal, No unless it is yes; UsageError when there is none to ask."""
+        if self.as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
+            raise UsageError(
+                "This changes things, and nobody is there to be asked.",
+                hint="--dry-run shows what it would do; --yes does it without asking.",
+                code="consent",
+            )
+        print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201 - the sink itself
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
 
     @property
     def is_live(self) -> bool:
@@ -57,14 +75,14 @@ class Output:
         with Live(console=console, auto_refresh=False, transient=True) as live:
             yield lambda view: live.update(view(console.width), refresh=True)
 
-    def _console(self) -> Console:
+    def _console(self, *, stderr: bool = False) -> Console:
         from rich.console import Console  # deferred: 30 ms that --json does not need
 
         width = self._environ.get("COLUMNS", "")
         fixed = int(width) if width.isascii() and width.isdigit() and int(width) > 0 else None
-        if fixed is None and not sys.stdout.isatty():
+        if fixed is None and not (sys.stderr if stderr else sys.stdout).isatty():
             fixed = 80
-        return Console(highlight=False, width=fixed, _environ=dict(self._environ))
+        return Console(highlight=False, stderr=stderr, width=fixed, _environ=dict(self._environ))
 
 
 def flush_quietly() -> None:

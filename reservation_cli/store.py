@@ -71,6 +71,21 @@ def forget_deployment(home: Path, platform: Platform, stage: str) -> None:
     _change_deployments(home, platform, stage, None)
 
 
+def forget_local(home: Path) -> None:
+    """The local stack's state is deleted: its lanes are no longer known."""
+    with _locked(home):
+        state = dict(_read(home))
+        kept: dict[str, object] = {}
+        for reservation_id, lanes in _object(state.get("reservations")).items():
+            cloud = {name: lane for name, lane in _object(lanes).items() if _object(lane).get("stage") is not None}
+            if cloud:
+                kept[reservation_id] = cloud
+        state["reservations"] = kept
+        if state.get("last") not in kept:
+            state["last"] = list(kept)[-1] if kept else None
+        _write(home, state)
+
+
 def _change_deployments(home: Path, platform: Platform, stage: str, record: Mapping[str, object] | None) -> None:
     with _locked(home):
         state = dict(_read(home))

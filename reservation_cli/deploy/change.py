@@ -7,8 +7,13 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from reservation_cli.domain.deployment import Deployment
+from reservation_cli.domain.reservation import Platform
+from reservation_cli.platforms import NAMES
 
 Verb = Literal["create", "update", "recreate", "keep", "stop", "delete", "gone", "unknown"]
+
+#: What stands for a value that takes credentials to know.
+UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,27 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Plan:
+    """What a deploy or a teardown would do. `where` are names and values: the account, the region, the way."""
+
+    action: Literal["deploy", "teardown"]
+    platform: Platform | Literal["local"]
+    stage: str
+    where: tuple[tuple[str, str], ...]
+    changes: tuple[Change, ...]
+
+    @property
+    def subject(self) -> str:
+        """What it is about: "the local stack", "stage dev on AWS"."""
+        return "the local stack" if self.platform == "local" else f"stage {self.stage} on {NAMES[self.platform]}"
+
+    @property
+    def work(self) -> tuple[Change, ...]:
+        """The changes that change something, or may."""
+        return tuple(change for change in self.changes if change.verb not in ("keep", "gone"))
+
+
+@dataclass(frozen=True, slots=True)
 class Leftover:
     """What could not be removed, and why."""
 
@@ -37,6 +63,9 @@ class Leftover:
 class Deployer(Protocol):
     """One way of deploying a stage to one platform. `changes` makes read calls only."""
 
+    def where(self) -> list[tuple[str, str]]:
+        """The account and what else tells where it works, as names and values; UNKNOWN for what takes credentials."""
+
     def changes(self) -> list[Change]:
         """What `apply` would do, in order; without credentials the verbs are `unknown`."""
 
@@ -46,6 +75,9 @@ class Deployer(Protocol):
 
 class Remover(Protocol):
     """The teardown of a stage on one platform, however it was deployed. `removals` makes read calls only."""
+
+    def where(self) -> list[tuple[str, str]]:
+        """See Deployer.where."""
 
     def removals(self) -> list[Change]:
         """What `remove` would delete, in order; without credentials the verbs are `unknown`."""

@@ -108,6 +108,14 @@ def to_record(deployment: Deployment) -> dict[str, object]:
     return record
 
 
+def public_record(deployment: Deployment) -> dict[str, object]:
+    """The deployment as JSON for everybody: of the secret only whether there is one."""
+    record = to_record(deployment)
+    if isinstance(deployment, CloudflareDeployment):
+        record["token"] = "set" if deployment.token else None
+    return record
+
+
 def from_record(platform: Platform, record: Mapping[str, object]) -> Deployment | None:
     """The deployment that `to_record` wrote; None when `record` is none of this platform."""
     if platform == "aws":

@@ -74,7 +74,8 @@ class Engine:
 class Timeline:
     """One execution as a platform tells it at one moment (`as_of`): a lane of the picture.
 
-    `stage` is that of the deployment, None on the local stack. `polls` counts the requests made to learn it. `notes` are sentences that the reader must see beside it.
+    `stage` is that of the deployment, None on the local stack. `polls` counts the requests made to learn it. `notes`
+    are sentences that the reader must see beside it.
     """
 
     platform: Platform

@@ -56,6 +56,12 @@ def prepare(half: str, node: Node, environ: Mapping[str, str], log: Path, progre
     return folder
 
 
+def ready(half: str, environ: Mapping[str, str]) -> Path | None:
+    """The folder of `half` when its bundle is built and up to date; None when `prepare` has something to do."""
+    folder = _source(half) or _copied(half, cache_folder(environ))
+    return folder if folder.is_dir() and _is_built(half, folder) else None
+
+
 def infra_folder() -> Path:
     """The folder of template.yaml and policies/, in a checkout or in an installation.
 
@@ -92,7 +98,7 @@ def _copy(half: str, cache: Path, progress: Callable[[str], None]) -> Path:
         raise NotConfiguredError(
             f"This installation of resv lacks {half}.", hint=f"Install it again: {shipped} is missing."
         )
-    folder = cache / f"{half}-{_hash(shipped, ['.'])[:16]}"
+    folder = _copied(half, cache)
     if not folder.is_dir():
         with _locked(cache, folder, half, progress):
             beside = folder.with_name(folder.name + ".new")
@@ -101,6 +107,11 @@ def _copy(half: str, cache: Path, progress: Callable[[str], None]) -> Path:
                 shutil.copytree(shipped, beside)
                 beside.rename(folder)
     return folder
+
+
+def _copied(half: str, cache: Path) -> Path:
+    """Where the copy of the installed package's half is, or will be."""
+    return cache / f"{half}-{_hash(PACKAGE / '_halves' / half, ['.'])[:16]}"
 
 
 def _locked(cache: Path, folder: Path, half: str, progress: Callable[[str], None]) -> AbstractContextManager[int]:

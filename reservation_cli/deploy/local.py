@@ -1,0 +1,69 @@
+"""The teardown of the local stack: it is stopped, and its state is deleted."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from reservation_cli import store
+from reservation_cli.deploy.change import Change, Leftover
+from reservation_cli.local import locks, stack
+from reservation_cli.local.plan import LOGS, PLAN, STACK, USED
+
+#: What the local stack keeps in RESV_HOME, with what a user knows it as. Locks stay: somebody may be waiting for them.
+STATE = {
+    "cloudflare": "Workers, Durable Objects and KV",
+    "aws": "executions and seats",
+    LOGS: "logs",
+    PLAN: "what it consists of",
+    STACK: "where it listens",
+    USED: "when it was last used",
+    "decided": "when something was last decided",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LocalRemover:
+    """The state of the local stack in `home`."""
+
+    home: Path
+
+    def where(self) -> list[tuple[str, str]]:
+        """See Deployer.where."""
+        return [("folder", str(self.home))]
+
+    def removals(self) -> list[Change]:
+        """See Remover.removals."""
+        running = stack.running(self.home) is not None
+        return [Change("stop" if running else "gone", "local stack", "both engines"), *self._files()]
+
+    def remove(self, progress: Callable[[Change], None]) -> list[Leftover]:
+        """See Remover.remove."""
+        leftovers: list[Leftover] = []
+        progress(self.removals()[0])
+        stack.stop(self.home, lambda _: None)
+        if not self.home.is_dir():
+            return []
+        with locks.held(self.home / stack.STARTING, lambda: None):
+            for change in self._files():
+                progress(change)
+                try:
+                    _delete(self.home / change.name)
+                except OSError as error:
+                    leftovers.append(Leftover(change.kind, change.name, error.strerror or str(error)))
+            store.forget_local(self.home)
+        return leftovers
+
+    def _files(self) -> Iterator[Change]:
+        for name, what in STATE.items():
+            path = self.home / name
+            yield Change("delete" if path.exists() else "gone", "folder" if path.is_dir() else "file", name, what)
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

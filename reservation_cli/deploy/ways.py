@@ -1,0 +1,157 @@
+"""Which way a stage is deployed and torn down, and where: from flags, settings and what was deployed before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reservation_cli import store
+from reservation_cli.deploy import preflight
+from reservation_cli.deploy.change import Deployer, Remover
+from reservation_cli.domain.deployment import (
+    DEFAULT_REGION,
+    DEFAULT_STAGE,
+    AwsDeployment,
+    CloudflareDeployment,
+    Via,
+    check_region,
+    check_stage,
+)
+from reservation_cli.domain.reservation import Platform
+from reservation_cli.errors import ConflictError, NotConfiguredError, UsageError
+from reservation_cli.local import halves
+from reservation_cli.local.node import Node, find_node
+from reservation_cli.local.plan import LOGS
+from reservation_cli.settings import Settings
+
+if TYPE_CHECKING:
+    from reservation_cli.deploy.wrangler import Wrangler
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What was said of a deploy."""
+
+    platform: Platform
+    stage: str
+    region: str | None = None
+    via: Via | None = None
+    public: bool = False
+    recreate: bool = False
+
+
+def stage_of(settings: Settings, flag: str | None) -> str:
+    """The stage to work on: the flag, else RESV_STAGE, else dev."""
+    return check_stage(flag) if flag is not None else settings.stage or DEFAULT_STAGE
+
+
+def deployer(settings: Settings, choice: Choice, progress: Progress | None) -> tuple[Deployer, list[tuple[str, str]]]:
+    """The deployer of a choice, and what to say of where and how it works. Without `progress` (a dry run) nothing is
+    built or installed for it.
+
+    Raises ConflictError when the stage is deployed to another region, NotConfiguredError when the SAM CLI that was
+    asked for is missing or too old, UsageError for options of the other platform.
+    """
+    if choice.platform == "aws":
+        return _aws(settings, choice, progress)
+    for given, flag in ((choice.region, "--region"), (choice.via, "--via"), (choice.recreate, "--recreate")):
+        if given:
+            raise UsageError(f"{flag} is of AWS; Cloudflare has none.", hint="Leave it away, or deploy aws.")
+    return _cloudflare(settings, choice, progress), []
+
+
+def remover(settings: Settings, platform: str, stage: str, region: str | None, progress: Progress) -> Remover:
+    """The remover of a stage, however it was deployed; of the local stack's state for `local`."""
+    if region is not None and platform != "aws":
+        raise UsageError("--region is of AWS only.", hint="Leave it away, or tear down aws.")
+    if platform == "local":
+        from reservation_cli.deploy.local import LocalRemover
+
+        return LocalRemover(settings.home)
+    if platform == "aws":
+        from reservation_cli.deploy.aws_teardown import AwsRemover
+
+        return AwsRemover(stage, _region(settings, stage, region), settings.environ)
+    from reservation_cli.deploy.cloudflare import CloudflareRemover
+
+    return CloudflareRemover(stage, settings.environ, partial(_wrangler, settings, progress))
+
+
+def _aws(settings: Settings, choice: Choice, progress: Progress | None) -> tuple[Deployer, list[tuple[str, str]]]:
+    stage, region = choice.stage, _region(settings, choice.stage, choice.region)
+    known = store.deployments(settings.home, "aws").get(stage)
+    if isinstance(known, AwsDeployment) and known.region != region:
+        raise ConflictError(
+            f"Stage {stage} is deployed to {known.region}, not to {region}.",
+            hint=f"Choose another --stage, or remove it: resv teardown aws --stage {stage} --region {known.region}",
+            code="other_region",
+        )
+    sam = preflight.sam(settings.environ)
+    found = f"found {sam.version}" if sam else "none found"
+    via, reason = choice.via, "as asked"
+    if via is None and isinstance(known, AwsDeployment):
+        via, reason = known.via, "as it was deployed before"
+    elif via is None and sam is not None and sam.good_enough:
+        via, reason = "sam", f"SAM CLI {sam.version}"
+    elif via is None:
+        via, reason = "api", f"no SAM CLI >= {preflight.SAM_MINIMUM}: {found}"
+    where = [("way", f"{via}: {reason}")]
+    bundle = _bundle(settings, progress)
+    if via == "api":
+        from reservation_cli.deploy.aws_api import AwsApiDeployer
+
+        return AwsApiDeployer(stage, region, settings.environ, bundle, choice.recreate), where
+    if sam is None or not sam.good_enough:
+        raise NotConfiguredError(
+            f"Deploying by SAM needs the SAM CLI >= {preflight.SAM_MINIMUM}; {found}.",
+            hint="pip install --upgrade aws-sam-cli, or deploy without it: --via api",
+            code="sam_missing",
+        )
+    from reservation_cli.deploy.aws_sam import SamDeployer
+
+    return SamDeployer(stage, region, settings.environ, bundle, sam), where
+
+
+def _cloudflare(settings: Settings, choice: Choice, progress: Progress | None) -> Deployer:
+    from reservation_cli.deploy.cloudflare import CloudflareDeployer
+
+    known = store.deployments(settings.home, "cloudflare").get(choice.stage)
+    token = known.token if isinstance(known, CloudflareDeployment) else ""
+    wrangler = partial(_wrangler, settings, progress)
+    return CloudflareDeployer(choice.stage, settings.environ, wrangler, choice.public, token)
+
+
+def _region(settings: Settings, stage: str, flag: str | None) -> str:
+    """The flag, the environment, where the stage is deployed, us-east-2."""
+    known = store.deployments(settings.home, "aws").get(stage)
+    recorded = known.region if isinstance(known, AwsDeployment) else None
+    return check_region(flag or settings.region or recorded or DEFAULT_REGION)
+
+
+def _bundle(settings: Settings, progress: Progress | None) -> Path | None:
+    """The folder with the code for Lambda; None when it is not built, in a dry run."""
+    folder = halves.ready("aws-durable", settings.environ)
+    if folder is None and progress is not None:
+        folder = _prepared("aws-durable", settings, find_node(settings.environ), progress)
+    return folder and folder / halves.BUNDLE
+
+
+def _wrangler(settings: Settings, progress: Progress | None) -> Wrangler:
+    from reservation_cli.deploy.wrangler import Wrangler
+
+    node = find_node(settings.environ)
+    return Wrangler(node, _prepared("cf-workflow", settings, node, progress or (lambda _: None)), settings.environ)
+
+
+def _prepared(half: str, settings: Settings, node: Node, progress: Progress) -> Path:
+    logs = settings.home / LOGS
+    try:
+        logs.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise store.unwritable(settings.home, error) from error
+    return halves.prepare(half, node, settings.environ, logs / f"npm-{half}.log", progress)

@@ -1,0 +1,83 @@
+"""Plans of deploys and teardowns: for the terminal and as JSON."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.constrain import Constrain
+from rich.table import Table
+from rich.text import Text
+
+from reservation_cli.deploy.change import Change, Leftover, Plan, Verb
+from reservation_cli.render.table import fact_lines
+from reservation_cli.render.words import DIM, FAILED, WARNING, printable
+
+_STYLES: dict[Verb, str] = {
+    "create": "green",
+    "update": WARNING,
+    "recreate": FAILED,
+    "stop": WARNING,
+    "delete": FAILED,
+    "keep": DIM,
+    "gone": DIM,
+    "unknown": "",
+}
+_UNKNOWN = "Without credentials it can't be told what is there: `unknown` is created, changed or kept as it turns out."
+
+
+def plan_view(plan: Plan, width: int) -> RenderableType:
+    """Where, then each change in its order, then how many there are of each kind."""
+    table = Table(box=None, padding=(0, 2, 0, 2), pad_edge=False, show_header=False)
+    for column in ("verb", "kind", "name"):
+        table.add_column(column, overflow="fold")
+    table.add_column("detail", overflow="fold", style=DIM)
+    for change in plan.changes:
+        verb = Text(change.verb, _STYLES[change.verb])
+        table.add_row(verb, change.kind, printable(change.name), printable(change.detail))
+    parts: list[RenderableType] = [
+        Text(f"{plan.action} {plan.subject}", "bold"),
+        *fact_lines(plan.where),
+        Text(),
+        table,
+        Text(),
+    ]
+    return Constrain(Group(*parts, Text(summary(plan))), width)
+
+
+def summary(plan: Plan) -> str:
+    """How many changes of each kind."""
+    counts = Counter(change.verb for change in plan.changes)
+    if counts["unknown"]:
+        return _UNKNOWN
+    if not plan.work:
+        return "Nothing to do: all of it is as wanted." if plan.action == "deploy" else "Nothing of it is there."
+    told = [f"{counts[verb]} to {verb}" for verb in _STYLES if counts[verb] and verb not in ("keep", "gone")]
+    rest = [f"{counts['keep']} as wanted"] if counts["keep"] else []
+    rest += [f"{counts['gone']} not there"] if counts["gone"] else []
+    return f"{', '.join([*told, *rest])}."
+
+
+def progress_line(change: Change, number: int, total: int) -> str:
+    """A step as it begins."""
+    return f"[{number}/{max(number, total)}] {change.verb} {change.kind} {printable(change.name)}"
+
+
+def plan_json(plan: Plan) -> dict[str, object]:
+    """The plan as data."""
+    return {
+        "action": plan.action,
+        "platform": plan.platform,
+        "stage": plan.stage,
+        **{name.replace(" ", "_"): value for name, value in plan.where},
+        "changes": [
+            {"verb": change.verb, "kind": change.kind, "name": change.name, "detail": change.detail}
+            for change in plan.changes
+        ],
+    }
+
+
+def leftovers_json(leftovers: Sequence[Leftover]) -> list[dict[str, str]]:
+    """What could not be removed, as data."""
+    return [{"kind": left.kind, "name": left.name, "reason": left.reason} for left in leftovers]
