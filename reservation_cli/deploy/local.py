@@ -12,16 +12,13 @@ from reservation_cli.deploy.change import Change, Leftover
 from reservation_cli.local import locks, stack
 from reservation_cli.local.plan import LOGS, PLAN, STACK, USED
 
-#: What the local stack keeps in RESV_HOME, with what a user knows it as. Locks stay: somebody may be waiting for them.
-STATE = {
-    "cloudflare": "Workers, Durable Objects and KV",
-    "aws": "executions and seats",
-    LOGS: "logs",
-    PLAN: "what it consists of",
-    STACK: "where it listens",
-    USED: "when it was last used",
-    "decided": "when something was last decided",
-}
+#: What the local stack keeps in RESV_HOME. Its locks stay: somebody may be waiting for them.
+_STATE = (
+    ("Cloudflare state", ("cloudflare",), "Durable Objects, workflows and KV"),
+    ("AWS state", ("aws",), "executions and seats"),
+    ("logs", (LOGS,), ""),
+    ("run files", (PLAN, STACK, USED, "decided"), ""),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +44,20 @@ class LocalRemover:
         if not self.home.is_dir():
             return []
         with locks.held(self.home / stack.STARTING, lambda: None):
-            for change in self._files():
+            for change, (_, names, _) in zip(list(self._files()), _STATE, strict=True):
                 progress(change)
                 try:
-                    _delete(self.home / change.name)
+                    for name in names:
+                        _delete(self.home / name)
                 except OSError as error:
                     leftovers.append(Leftover(change.kind, change.name, error.strerror or str(error)))
             store.forget_local(self.home)
         return leftovers
 
     def _files(self) -> Iterator[Change]:
-        for name, what in STATE.items():
-            path = self.home / name
-            yield Change("delete" if path.exists() else "gone", "folder" if path.is_dir() else "file", name, what)
+        for kind, names, what in _STATE:
+            there = [name for name in names if (self.home / name).exists()]
+            yield Change("delete" if there else "gone", kind, ", ".join(there or names), what)
 
 
 def _delete(path: Path) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from collections.abc import Sequence
 
+from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.constrain import Constrain
-from rich.table import Table
 from rich.text import Text
 
 from reservation_cli.deploy.change import Change, Leftover, Plan, Verb
@@ -29,21 +30,26 @@ _UNKNOWN = "Without credentials it can't be told what is there: `unknown` is cre
 
 def plan_view(plan: Plan, width: int) -> RenderableType:
     """Where, then each change in its order, then how many there are of each kind."""
-    table = Table(box=None, padding=(0, 2, 0, 2), pad_edge=False, show_header=False)
-    for column in ("verb", "kind", "name"):
-        table.add_column(column, overflow="fold")
-    table.add_column("detail", overflow="fold", style=DIM)
+    parts: list[RenderableType] = [Text(f"{plan.action} {plan.subject}", "bold"), *fact_lines(plan.where), Text()]
+    kinds = max((len(change.kind) for change in plan.changes), default=0)
+    names = max((cell_len(change.name) for change in plan.changes), default=0)
     for change in plan.changes:
-        verb = Text(change.verb, _STYLES[change.verb])
-        table.add_row(verb, change.kind, printable(change.name), printable(change.detail))
-    parts: list[RenderableType] = [
-        Text(f"{plan.action} {plan.subject}", "bold"),
-        *fact_lines(plan.where),
-        Text(),
-        table,
-        Text(),
-    ]
-    return Constrain(Group(*parts, Text(summary(plan))), width)
+        parts += _lines(change, kinds, names, width)
+    return Constrain(Group(*parts, Text(), Text(summary(plan))), width)
+
+
+def _lines(change: Change, kinds: int, names: int, width: int) -> list[RenderableType]:
+    """A change on one line; its detail below when it does not fit beside it."""
+    line = Text.assemble("  ", (change.verb.ljust(10), _STYLES[change.verb]), change.kind.ljust(kinds + 2))
+    detail = printable(change.detail)
+    indent, beside = line.cell_len, line.cell_len + names + 2
+    line.append(printable(change.name))
+    if not detail:
+        return [line]
+    if beside + cell_len(detail) > width:
+        below = textwrap.wrap(detail, max(width - indent, 20), break_on_hyphens=False)
+        return [line, *(Text(" " * indent + part, DIM) for part in below)]
+    return [line.append(" " * (beside - line.cell_len)).append(detail, DIM)]
 
 
 def summary(plan: Plan) -> str:
