@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
+from botocore.configprovider import ConfigChainFactory
 from botocore.credentials import EnvProvider
 from botocore.exceptions import BotoCoreError
 from botocore.session import Session
 
-from reservation_cli.platforms.aws_errors import translated
+from reservation_cli.errors import NotConfiguredError
+from reservation_cli.platforms.aws_errors import CREDENTIALS_HINT, UnreadableAnswerError, translated
 
 if TYPE_CHECKING:
     from botocore.credentials import ReadOnlyCredentials
+    from botocore.model import OperationModel
+
+# AWS_ENDPOINT_URL_<SERVICE> has the service's id, which is mostly the client's name.
+_SERVICE_IDS = {"logs": "CLOUDWATCH_LOGS"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +32,7 @@ class Aws:
     """
 
     session: Session
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> Aws:
@@ -34,14 +41,15 @@ class Aws:
         Raises NotConfiguredError when the profile does not exist.
         """
         session = Session(profile=environ.get("AWS_PROFILE") or environ.get("AWS_DEFAULT_PROFILE"))
-        for variable, name in (("config_file", "AWS_CONFIG_FILE"), ("credentials_file", "AWS_SHARED_CREDENTIALS_FILE")):
-            if value := environ.get(name):
-                session.set_config_variable(variable, value)
+        # botocore's own chains read os.environ, which .env is no part of.
+        chains, store = ConfigChainFactory(session, environ), session.get_component("config_store")
+        for name, (in_file, variables, default, convert) in session.SESSION_VARIABLES.items():
+            store.set_config_provider(name, chains.create_config_chain(name, variables, in_file, default, convert))
         try:
             resolver = session.get_component("credential_provider")
         except BotoCoreError as error:
             raise translated(error, "AWS") from error
-        # botocore's own reads os.environ, which .env is no part of. As in AWS's own tools, keys win over a profile.
+        # As in AWS's own tools, keys win over a profile.
         resolver.remove("env")
         resolver.providers.insert(0, EnvProvider(environ))
         if environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true":
@@ -49,20 +57,31 @@ class Aws:
         return cls(session, environ)
 
     def credentials(self) -> ReadOnlyCredentials | None:
-        """The credentials as they are now; None when there are none. Raises NotConfiguredError for broken ones."""
+        """The credentials as they are now; None when there are none. Raises NotConfiguredError for broken ones.
+
+        Without any, the metadata service of a machine in the cloud is waited for: a second each for two requests,
+        which AWS_METADATA_SERVICE_TIMEOUT changes and AWS_EC2_METADATA_DISABLED=true leaves out.
+        """
         try:
             found = self.session.get_credentials()
             return found.get_frozen_credentials() if found else None
         except BotoCoreError as error:
             raise translated(error, "AWS") from error
 
+    def require_credentials(self, label: str) -> None:
+        """Raises NotConfiguredError unless there are credentials, so that no call is tried without."""
+        if self.credentials() is None:
+            raise NotConfiguredError(
+                f"{label}: there are no AWS credentials.", hint=CREDENTIALS_HINT, code="credentials"
+            )
+
     def client(self, service: str, region: str, config: Config | None = None) -> Any:
         """A client of `service`: throttled and failed calls are tried again, 5 times in all, with back-off."""
-        upper = service.upper().replace("-", "_")
+        upper = _SERVICE_IDS.get(service, service.upper().replace("-", "_"))
         endpoint = self.environ.get(f"AWS_ENDPOINT_URL_{upper}") or self.environ.get("AWS_ENDPOINT_URL")
         known = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 5})
         try:
-            return self.session.create_client(
+            client = self.session.create_client(
                 service,
                 region_name=region,
                 endpoint_url=endpoint or None,
@@ -70,3 +89,17 @@ class Aws:
             )
         except BotoCoreError as error:
             raise translated(error, "AWS") from error
+        client.meta.events.register("before-parse", _require_json)
+        return client
+
+
+def _require_json(operation_model: OperationModel, response_dict: Mapping[str, Any], **_: object) -> None:
+    """Raises UnreadableAnswerError for a good answer that is not whole JSON, which botocore takes for an empty one."""
+    body = response_dict["body"]
+    is_json = "json" in operation_model.service_model.resolved_protocol
+    if not is_json or response_dict["status_code"] >= 300 or not isinstance(body, bytes) or not body:
+        return
+    try:
+        json.loads(body)
+    except ValueError as error:
+        raise UnreadableAnswerError(operation=operation_model.name) from error
