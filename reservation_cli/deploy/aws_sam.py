@@ -1,0 +1,235 @@
+"""Deploying to AWS with the SAM CLI: `sam validate`, `sam build` and `sam deploy` on infra/template.yaml."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from reservation_cli.deploy.aws_function import description
+from reservation_cli.deploy.aws_parts import (
+    LOG_DAYS,
+    MANAGED_POLICY,
+    PROJECT,
+    Account,
+    AwsParts,
+    described,
+    found,
+    refusals,
+    where,
+)
+from reservation_cli.deploy.change import Change, Verb
+from reservation_cli.deploy.preflight import Tool
+from reservation_cli.deploy.sam_cli import Event, Sam
+from reservation_cli.domain.deployment import QUALIFIER, AwsDeployment
+from reservation_cli.errors import Interrupted, NotConfiguredError, PlatformError
+from reservation_cli.local.halves import BUNDLE, infra_folder
+from reservation_cli.platforms.aws_errors import CREDENTIALS_HINT
+
+Progress = Callable[[Change], None]
+
+#: SAM's own stack: its bucket takes the code of all that SAM deploys in an account and region.
+SAM_STACK = "aws-sam-cli-managed-default"
+
+#: What the template makes, by the names it has there, in the order of the plan.
+RESOURCES = (
+    "FunctionsRole",
+    "SeatsTable",
+    *("WorkflowLogs", "SeatsLogs"),
+    *("WorkflowFunction", "WorkflowFunctionVersion", "WorkflowFunctionAliaslive"),
+    *("SeatsFunction", "SeatsFunctionVersion", "SeatsFunctionAliaslive"),
+)
+
+_CHECK_SECONDS = 120.0
+_DEPLOY_SECONDS = 3600.0
+
+#: A stack that has nothing but a change set does not exist yet, for SAM as well.
+_NOT_YET = "REVIEW_IN_PROGRESS"
+_DEAD_ENDS = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED")
+_BEGUN: dict[str, Verb] = {"CREATE_IN_PROGRESS": "create", "UPDATE_IN_PROGRESS": "update"}
+
+_VERSION_HASH = re.compile(r"(?<=Version)\w{10}$")
+
+
+@dataclass(frozen=True, slots=True)
+class SamDeployer:
+    """One stage in one region. `bundle` has handler.mjs and seats-api.mjs; it may be None for a plan only."""
+
+    stage: str
+    region: str
+    environ: Mapping[str, str]
+    bundle: Path | None
+    sam: Tool
+
+    @property
+    def parts(self) -> AwsParts:
+        """What the resources are called."""
+        return AwsParts(self.stage, self.region)
+
+    def where(self) -> list[tuple[str, str]]:
+        """See Deployer.where."""
+        return where(self.environ, self.region)
+
+    def changes(self) -> list[Change]:
+        """See Deployer.changes.
+
+        Raises PlatformError when the stack is another project's or in no state to be deployed to, and when parts of
+        the stage exist that are not of the stack.
+        """
+        account = Account.of(self.environ, self.region)
+        if account is None:
+            return self._lines("unknown", "unknown", "")
+        return self._plan(account)
+
+    def apply(self, progress: Progress) -> AwsDeployment:
+        """See Deployer.apply. `progress` hears of each run of sam, then of each resource as CloudFormation begins it.
+
+        A stack whose creation fails is removed again by sam, so that the next run finds nothing in its way. Raises as
+        `changes` does, NotConfiguredError without credentials or bundle, Interrupted when CloudFormation goes on.
+        """
+        if self.bundle is None or not (self.bundle / "handler.mjs").is_file():
+            raise NotConfiguredError("The code for Lambda is not built.", hint="Run `npm run build` in aws-durable.")
+        account = Account.of(self.environ, self.region)
+        if account is None:
+            raise NotConfiguredError("There are no AWS credentials.", hint=CREDENTIALS_HINT, code="credentials")
+        _, stack, *resources = self._plan(account)
+        with tempfile.TemporaryDirectory(prefix="resv-sam-") as name:
+            self._deploy(_lay_out(Path(name), self.bundle), stack, resources, progress)
+        function = self.parts.functions[0].name
+        with refusals(self.region, f"look for the version of {function}:{QUALIFIER}"):
+            alias = account.client("lambda").get_alias(FunctionName=function, Name=QUALIFIER)
+        version = str(alias["FunctionVersion"])
+        return AwsDeployment(self.stage, self.region, account.id, "sam", version, datetime.now(UTC))
+
+    def _plan(self, account: Account) -> list[Change]:
+        name, stacks = self.parts.stack, account.client("cloudformation")
+        with refusals(self.region, f"look for the stack {name}"):
+            bucket = found(stacks.describe_stacks, StackName=SAM_STACK)
+            answer = found(stacks.describe_stacks, StackName=name)
+        stack = answer["Stacks"][0] if answer else {"StackStatus": _NOT_YET}
+        if stack["StackStatus"] == _NOT_YET:
+            self._refuse_strays(account)
+            return self._lines("keep" if bucket else "create", "create", "")
+        self._refuse_state(stack)
+        return self._lines("keep" if bucket else "create", "update", "if it has changed")
+
+    def _lines(self, bucket: Verb, verb: Verb, condition: str) -> list[Change]:
+        """The plan: SAM's stack, ours, and the template's resources as RESOURCES has them."""
+        parts = self.parts
+
+        def line(kind: str, name: str, detail: str = "") -> Change:
+            return Change(verb, kind, name, "; ".join(filter(None, (detail, condition))))
+
+        plan = [
+            Change(bucket, "stack", SAM_STACK, "SAM's own, with a bucket for all code that it deploys to this region"),
+            Change(verb, "stack", parts.stack, f"{self.region}, by SAM CLI {self.sam.version}"),
+            line("IAM role", parts.role, f"for Lambda, with {MANAGED_POLICY} and the policy {parts.inline_policy}"),
+            line("table", parts.table, f"{self.region}, on demand"),
+            *(line("log group", each.log_group, f"kept for {LOG_DAYS} days") for each in parts.functions),
+        ]
+        for each in parts.functions:
+            plan.append(line(each.kind, each.name, description(each, self.region)))
+            plan.append(line("version", each.name))
+            plan.append(line("alias", f"{each.name}:{QUALIFIER}"))
+        return plan
+
+    def _refuse_state(self, stack: Mapping[str, Any]) -> None:
+        """Nothing is begun that CloudFormation would refuse, or that would replace somebody else's resources."""
+        name, status = f"{self.parts.stack} in {self.region}", stack["StackStatus"]
+        if described(stack.get("Tags", [])).get("project") != PROJECT:
+            raise PlatformError(
+                f"The stack {name} is not resv's: it has no tag project={PROJECT}.",
+                hint="Use another --stage.",
+                code="name_taken",
+            )
+        if status.endswith("_IN_PROGRESS"):
+            raise PlatformError(
+                f"CloudFormation is at work on the stack {name}: {status}.",
+                hint="Run the command again when it has ended, in some minutes.",
+                code="stack_busy",
+            )
+        if status in _DEAD_ENDS:
+            raise PlatformError(
+                f"The stack {name} cannot be deployed to: it is {status}.",
+                hint=f"Remove it, then deploy again: {self._teardown}",
+                code="stack_broken",
+            )
+
+    def _refuse_strays(self, account: Account) -> None:
+        """CloudFormation takes over nothing that exists: the creation of the stack would fail half-way."""
+        parts, lambda_, logs = self.parts, account.client("lambda"), account.client("logs")
+        with refusals(self.region, f"look for what there is of stage {self.stage}"):
+            strays = [
+                f"{each.kind} {each.name}"
+                for each in parts.functions
+                if found(lambda_.get_function_configuration, FunctionName=each.name)
+            ]
+            if found(account.client("iam").get_role, RoleName=parts.role):
+                strays.append(f"IAM role {parts.role}")
+            if found(account.client("dynamodb").describe_table, TableName=parts.table):
+                strays.append(f"table {parts.table}")
+            for name in (each.log_group for each in parts.functions):
+                groups = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+                if name in (group["logGroupName"] for group in groups):
+                    strays.append(f"log group {name}")
+        if strays:
+            raise PlatformError(
+                f"Stage {self.stage} is in {self.region} already, in no stack: {', '.join(strays)}.",
+                hint=f"Deploy with --via api; or first: {self._teardown}",
+                code="deployed_by_api",
+            )
+
+    def _deploy(self, folder: Path, stack: Change, resources: Iterable[Change], progress: Progress) -> None:
+        sam = Sam(self.sam, self.environ, self.region)
+        for command in ("validate", "build"):
+            progress(replace(stack, detail=f"sam {command}"))
+            lint = ["--lint"] if command == "validate" else []
+            sam.run(folder, [command, *lint, "--template", "template.yaml"], _CHECK_SECONDS, lambda _event: None)
+        arguments = [
+            *("deploy", "--stack-name", stack.name, "--parameter-overrides", f"Stage={self.stage}"),
+            *("--tags", *(f"{key}={value}" for key, value in self.parts.tags.items())),
+            *("--capabilities", "CAPABILITY_NAMED_IAM", "--resolve-s3", "--s3-prefix", stack.name),
+            *("--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar", "--on-failure", "DELETE"),
+        ]
+        progress(replace(stack, detail="sam deploy"))
+        try:
+            sam.run(folder, arguments, _DEPLOY_SECONDS, _begun(resources, progress))
+        except KeyboardInterrupt as error:
+            raise Interrupted(
+                f"Interrupted; CloudFormation may go on with the stack {stack.name} in {self.region} by itself.",
+                hint=f"Deploy again when it has ended, or remove it: {self._teardown}",
+            ) from error
+
+    @property
+    def _teardown(self) -> str:
+        return f"resv teardown aws --stage {self.stage} --region {self.region}"
+
+
+def _lay_out(root: Path, bundle: Path) -> Path:
+    """Template and code as they lie in a checkout, since one names the other; gives the template's folder.
+
+    A copy: sam writes beside the template, and an installation may be read-only.
+    """
+    infra = root / "infra"
+    infra.mkdir()
+    shutil.copy(infra_folder() / "template.yaml", infra)
+    shutil.copytree(bundle, root / "aws-durable" / BUNDLE)
+    return infra
+
+
+def _begun(resources: Iterable[Change], progress: Progress) -> Callable[[Event], None]:
+    """Tells `progress` of each resource that CloudFormation begins with."""
+    left = dict(zip(RESOURCES, resources, strict=True))
+
+    def hear(event: Event) -> None:
+        if event.status in _BEGUN:
+            change = left.pop(_VERSION_HASH.sub("", event.logical_id), None)
+            if change is not None:
+                progress(replace(change, verb=_BEGUN[event.status]))
+
+    return hear

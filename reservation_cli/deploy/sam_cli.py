@@ -1,0 +1,108 @@
+"""Runs the SAM CLI without a terminal: CloudFormation's events heard as they come, its errors made ours."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from reservation_cli.deploy import child
+from reservation_cli.deploy.preflight import Tool
+from reservation_cli.errors import NotConfiguredError, PlatformError, ResvError, TimedOutError
+from reservation_cli.platforms.aws_errors import explain
+
+_QUIET = {
+    "SAM_CLI_TELEMETRY": "0",
+    "NO_COLOR": "1",
+    "PYTHONUNBUFFERED": "1",
+    # Each event of CloudFormation in one line, its reason whole: the four columns share this width.
+    "COLUMNS": "4000",
+}
+_SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
+
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+_EVENT = re.compile(r"([A-Z_]+)(?: - [A-Z_]+)?\s+(AWS::\S+)\s+(\S+)\s+(.+)")
+_LINT = re.compile(r"\[+[EW]\d{4}:")
+_CONSEQUENCE = re.compile(r"-|Resource (creation|update) cancelled|The following resource\(s\) failed to .*")
+_REQUEST = re.compile(r"\s*\(RequestToken: [^)]*\)")
+_DENIED = re.compile(r"not authorized to perform|AccessDenied")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What CloudFormation tells of a resource: CREATE_IN_PROGRESS, AWS::IAM::Role, its name in the template, why."""
+
+    status: str
+    kind: str
+    logical_id: str
+    reason: str
+
+    @classmethod
+    def of(cls, line: str) -> Event | None:
+        """The event that a line of sam's output shows; None when it shows none."""
+        match = _EVENT.fullmatch(line)
+        return cls(match[1], match[2], match[3], match[4]) if match else None
+
+
+@dataclass(frozen=True, slots=True)
+class Sam:
+    """The SAM CLI, working in `region`. It has its credentials as we have ours: from `environ` and AWS's files."""
+
+    tool: Tool
+    environ: Mapping[str, str]
+    region: str
+
+    def run(self, folder: Path, arguments: Sequence[str], seconds: float, heard: Callable[[Event], None]) -> None:
+        """Run it in `folder`, each event that it shows passed to `heard`.
+
+        Raises NotConfiguredError when it cannot be started, TimedOutError after `seconds`, and what its output tells
+        of when it fails: one line, without secrets.
+        """
+        said: deque[str] = deque(maxlen=500)
+
+        def hear(line: str) -> None:
+            plain = _ANSI.sub("", line).strip()
+            said.append(plain)
+            if (event := Event.of(plain)) is not None:
+                heard(event)
+
+        doing = f"AWS · {self.region}, sam {arguments[0]}"
+        argv: list[str | Path] = [self.tool.path, *arguments, "--region", self.region]
+        try:
+            code = child.run(argv, {**self.environ, **_QUIET}, seconds, hear, folder)
+        except TimeoutError as error:
+            raise TimedOutError(f"{doing}: it did not end within {seconds / 60:.0f} minutes.") from error
+        except OSError as error:
+            raise NotConfiguredError(
+                f"{self.tool.path} cannot be run: {error.strerror}.",
+                hint="Install the SAM CLI again, or deploy without it: --via api",
+                code="sam_missing",
+            ) from error
+        if code != 0:
+            raise _failure(doing, self._told([line for line in said if line]) or f"exit code {code}")
+
+    def _told(self, said: Sequence[str]) -> str:
+        """What says most of why it failed: CloudFormation's first reason, a rule of the linter, sam's own error."""
+        events = [event for line in said if (event := Event.of(line)) and event.status.endswith("_FAILED")]
+        causes = [
+            f"{event.kind} {event.logical_id}: {event.reason}"
+            for event in events
+            if not _CONSEQUENCE.fullmatch(event.reason)
+        ]
+        linted = [line for line in said if _LINT.match(line)]
+        errors = [line.removeprefix("Error: ") for line in said if line.startswith("Error: ")]
+        told = _REQUEST.sub("", " ".join((causes or linted or errors or [*said[-1:], ""])[0].split()))
+        for secret in filter(None, map(self.environ.get, _SECRETS)):
+            told = told.replace(secret, "***")
+        return told
+
+
+def _failure(doing: str, told: str) -> ResvError:
+    if (known := explain(told)) is not None:
+        return known.kind(f"{doing}: {known.cause}", hint=known.fix, code=known.code)
+    if _DENIED.search(told):
+        hint = "`resv doctor aws` names the permissions that are needed."
+        return PlatformError(f"{doing}: {told[:400]}", hint=hint, code="access_denied")
+    return PlatformError(f"{doing} failed: {told[:400]}", hint="Mend that and run the command again.", code="sam")
