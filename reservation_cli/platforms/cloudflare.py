@@ -3,40 +3,59 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import islice
 
 import httpx
 
 from reservation_cli.domain.deployment import CloudflareDeployment
 from reservation_cli.domain.reservation import (
+    RESERVATION_ID,
     Platform,
     Reservation,
     ReservationRequest,
     Target,
     check_reservation_id,
+    format_time,
+    parse_time,
     reservation_from_record,
 )
 from reservation_cli.domain.timeline import Engine, ExecutionStatus, Timeline
-from reservation_cli.errors import ConflictError, NotFoundError, PlatformError, ResvError, TimedOutError, UsageError
+from reservation_cli.errors import NotConfiguredError, NotFoundError, UsageError
 from reservation_cli.local.stack import Stack
-from reservation_cli.platforms.cloudflare_instance import timeline_from_instance
+from reservation_cli.platforms.cloudflare_answers import (
+    api_body,
+    not_understood,
+    unreachable,
+    worker_body,
+    worker_error,
+)
+from reservation_cli.platforms.cloudflare_http import (
+    RETRIES,
+    TIMEOUT_SECONDS,
+    CloudHttp,
+    Retries,
+    api,
+    checked_token,
+    silent,
+)
+from reservation_cli.platforms.cloudflare_instance import execution_status, timeline_from_instance
+from reservation_cli.platforms.cloudflare_worker_status import NO_INSTANCE, timeline_from_worker
+from reservation_cli.platforms.pace import Pace
 from reservation_cli.platforms.payloads import Lane, as_list
 
-TIMEOUT_SECONDS = 10.0
 PAGE = 100
-_CONFLICTS = frozenset(
-    {"seat_taken", "reservation_conflict", "already_confirmed", "already_cancelled", "rejected", "too_late"}
-)
+_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
 class CloudflareClient:
-    """One Worker and its Workflow. Both base URLs end without a slash."""
+    """One Worker and its Workflow. `instances` is the REST API of the Workflow's instances, None without a token."""
 
     worker: httpx.Client
-    instances: httpx.Client
+    instances: httpx.Client | None
     lane: Lane
     target: Target
     platform: Platform = "cloudflare"
@@ -53,16 +72,23 @@ class CloudflareClient:
         return cls(client, instances, lane, "local")
 
     @classmethod
-    def cloud(cls, deployment: CloudflareDeployment, environ: Mapping[str, str]) -> CloudflareClient:
-        """The Worker of `deployment`, and the REST API of its account."""
-        base = environ.get("CLOUDFLARE_API_BASE_URL") or "https://api.cloudflare.com/client/v4"
-        bearer = {"authorization": f"Bearer {deployment.token}"} if deployment.token else {}
-        worker = httpx.Client(base_url=deployment.url, timeout=TIMEOUT_SECONDS, headers=bearer)
-        instances = httpx.Client(
-            base_url=f"{base}/accounts/{deployment.account}/workflows/{deployment.workflow}/instances",
-            timeout=TIMEOUT_SECONDS,
-            headers={"authorization": f"Bearer {environ.get('CLOUDFLARE_API_TOKEN', '')}"},
+    def cloud(
+        cls,
+        deployment: CloudflareDeployment,
+        environ: Mapping[str, str],
+        progress: Callable[[str], None] = silent,
+        retries: Retries = RETRIES,
+        pace: Pace | None = None,
+    ) -> CloudflareClient:
+        """The Worker of `deployment`, and the REST API of its account if there is a token for it in `environ`.
+
+        `progress` is told of waits that would look like a hang. Raises NotConfiguredError for a token that is none.
+        """
+        token = checked_token(deployment.token, "The token of the deployment")
+        instances = api(
+            f"{deployment.account}/workflows/{deployment.workflow}/instances", environ, retries, pace, progress
         )
+        worker = CloudHttp(deployment.url, token, retries, progress=progress)
         lane = Lane("cloud", deployment.url, Engine("Cloudflare Workflows"), deployment.label, deployment.stage)
         return cls(worker, instances, lane, "cloud")
 
@@ -71,9 +97,9 @@ class CloudflareClient:
         requested_at, sent = datetime.now(UTC), time.perf_counter()
         response = self._call(self.worker, "POST", "/reserve", json=request.payload())
         accept_ms = (time.perf_counter() - sent) * 1000
-        body = _object(response)
+        body = worker_body(response, self.lane)
         if response.is_error and body.get("code") != "seat_taken":
-            raise _worker_error(response, body, request.reservation_id)
+            raise worker_error(response, body, request.reservation_id, self.lane)
         return replace(
             self._told_by_seat(request.reservation_id, "running", _record(body)),
             request=request,
@@ -90,55 +116,107 @@ class CloudflareClient:
         return self._decide("cancel", ref)
 
     def timeline(self, ref: str) -> Timeline:
-        """See PlatformClient.timeline: GET .../instances/{id}."""
+        """See PlatformClient.timeline: GET .../instances/{id}; without a token the Worker's GET /workflow/:id."""
         instance_id = _own(ref)
+        if self.instances is None:
+            return self._told_by_worker(instance_id)
         response = self._call(self.instances, "GET", f"/{instance_id}")
-        body = _object(response)
-        if response.status_code == 404:
+        try:
+            result = api_body(response, self.lane, f"the status of {instance_id}").get("result")
+        except NotFoundError:
             # Not created yet, or pruned: only its seat tells of it.
             lane = self._told_by_seat(instance_id, "unknown", self.reservation(instance_id))
-            return replace(lane, notes=("The Workflow has no instance of this reservation.",))
-        if response.is_error:
-            raise _api_error(response, body)
-        result = body.get("result")
+            return replace(lane, notes=(NO_INSTANCE,))
         if not isinstance(result, Mapping):
-            raise _not_understood(response)
+            raise not_understood(response, self.lane)
         return timeline_from_instance(instance_id, result, self.lane)
 
     def reservation(self, ref: str) -> Reservation:
         """See PlatformClient.reservation: GET /reservation/:id."""
         response = self._call(self.worker, "GET", f"/reservation/{_own(ref)}")
-        body = _object(response)
+        body = worker_body(response, self.lane)
         if response.is_error:
-            raise _worker_error(response, body, ref)
+            raise worker_error(response, body, ref, self.lane)
         record = _record(body)
         if record is None:
             raise NotFoundError(f"The hold of {ref} does not exist yet on Cloudflare.", hint="Ask again in a moment.")
         return record
 
     def executions(self, limit: int) -> Sequence[Timeline]:
-        """See PlatformClient.executions: pages of instances, newest first, then each one's details."""
-        names: list[str] = []
-        page = 1
-        while len(names) < limit:
-            response = self._call(
-                self.instances, "GET", str(self.instances.base_url).rstrip("/"), params={"page": page, "per_page": PAGE}
-            )
-            body = _object(response)
-            if response.is_error:
-                raise _api_error(response, body)
-            listed = as_list(body.get("result"))
-            # Asking for an id that does not exist leaves an entry without a status in the local engine's list.
-            names += [str(item["id"]) for item in listed if item.get("id") and item.get("status")]
-            if len(listed) < PAGE:
-                break
-            page += 1
-        return [self.timeline(name) for name in names[:limit]]
+        """See PlatformClient.executions: pages of instances, newest first, then each one's details, a few at a time.
+
+        NotConfiguredError without a token for the REST API.
+        """
+        from concurrent.futures import ThreadPoolExecutor  # deferred: 5 ms that other commands don't need
+
+        names = list(islice(self._listed({}), limit))
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            found = list(pool.map(self._if_there, (str(item["id"]) for item in names)))
+        return [lane for lane in found if lane is not None]
+
+    def statuses(self, since: datetime) -> Mapping[str, ExecutionStatus]:
+        """See PlatformClient.statuses: pages of the list alone. NotConfiguredError without a token for the REST API."""
+        found: dict[str, ExecutionStatus] = {}
+        for item in self._listed({"date_start": format_time(since) or ""} if self.target == "cloud" else {}):
+            created = parse_time(item.get("created_on"))
+            if created is None or created >= since:
+                found[str(item["id"])] = execution_status(item["status"])
+        return found
 
     def close(self) -> None:
         """See PlatformClient.close."""
         self.worker.close()
-        self.instances.close()
+        if self.instances is not None:
+            self.instances.close()
+
+    def _listed(self, where: Mapping[str, str]) -> Iterator[Mapping[str, object]]:
+        """What the list has of each instance (`id`, `status`, `created_on`, ...), page after page, newest first.
+
+        The cloud's pages are found by cursor, the local engine's by number.
+        """
+        if self.instances is None:
+            raise NotConfiguredError(
+                f"{self.lane.label}: only Cloudflare's REST API lists executions, and CLOUDFLARE_API_TOKEN is not set.",
+                hint="Set it in the environment or in .env, to a token with the permission Workers Scripts (read).",
+                code="credentials",
+            )
+        url = str(self.instances.base_url).rstrip("/")
+        step = {"page": "1"} if self.target == "local" else {"direction": "desc"}
+        seen: set[str] = set()
+        while True:
+            response = self._call(self.instances, "GET", url, params={"per_page": str(PAGE), **where, **step})
+            body = api_body(response, self.lane, "the list of executions")
+            result = body.get("result")
+            if not isinstance(result, list):
+                raise not_understood(response, self.lane)
+            yield from filter(_is_reservation, as_list(result))
+            if self.target == "local":
+                if len(result) < PAGE:
+                    return
+                step = {"page": str(int(step["page"]) + 1)}
+            else:
+                cursor = _cursor(body)
+                if not cursor or cursor in seen:
+                    return
+                seen.add(cursor)
+                step = {"direction": "desc", "cursor": cursor}
+
+    def _if_there(self, name: str) -> Timeline | None:
+        """The timeline of an execution that has been listed; None when it has been pruned since."""
+        try:
+            return self.timeline(name)
+        except NotFoundError:
+            return None
+
+    def _told_by_worker(self, instance_id: str) -> Timeline:
+        """What the Worker tells of an instance: no steps and no times of the engine's."""
+        response = self._call(self.worker, "GET", f"/workflow/{instance_id}")
+        body = worker_body(response, self.lane)
+        if response.is_error:
+            raise worker_error(response, body, instance_id, self.lane)
+        if "instance" not in body:
+            raise not_understood(response, self.lane)
+        return timeline_from_worker(instance_id, body, self.lane)
 
     def _told_by_seat(self, reservation_id: str, status: ExecutionStatus, reservation: Reservation | None) -> Timeline:
         """What is known of a reservation without a look at its instance."""
@@ -159,25 +237,19 @@ class CloudflareClient:
 
     def _decide(self, action: str, ref: str) -> Reservation:
         response = self._call(self.worker, "POST", f"/{action}/{_own(ref)}")
-        body = _object(response)
+        body = worker_body(response, self.lane)
+        if response.is_error:
+            raise worker_error(response, body, ref, self.lane)
         record = _record(body)
-        if response.is_error or record is None:
-            raise _worker_error(response, body, ref)
+        if record is None:
+            raise not_understood(response, self.lane)
         return record
 
     def _call(self, client: httpx.Client, method: str, path: str, **options: object) -> httpx.Response:
         try:
             return client.request(method, path, **options)  # type: ignore[arg-type]  # httpx types each option apart
-        except httpx.TimeoutException as error:
-            raise TimedOutError(
-                f"{self.lane.label} did not answer within {TIMEOUT_SECONDS:.0f} s.",
-                hint="Look at `resv logs cloudflare`, and ask again.",
-            ) from error
         except httpx.HTTPError as error:
-            raise PlatformError(
-                f"{self.lane.label} cannot be reached at {self.lane.endpoint}: {error}.",
-                hint="`resv up` starts the local stack; `resv logs cloudflare` shows what happened to it.",
-            ) from error
+            raise unreachable(error, self.lane, TIMEOUT_SECONDS) from error
 
 
 def _own(ref: str) -> str:
@@ -187,38 +259,23 @@ def _own(ref: str) -> str:
         raise UsageError(str(error)) from error
 
 
-def _object(response: httpx.Response) -> Mapping[str, object]:
-    try:
-        body = response.json()
-    except ValueError as error:
-        raise _not_understood(response) from error
-    if not isinstance(body, Mapping):
-        raise _not_understood(response)
-    return body
+def _is_reservation(item: Mapping[str, object]) -> bool:
+    """Whether a listed instance can be one of ours.
+
+    Asking for an id that does not exist leaves an entry without a status in the local engine's list; the cloud's own
+    ids (`cf_` and 64 digits) are longer than a reservation's.
+    """
+    name = item.get("id")
+    return isinstance(name, str) and RESERVATION_ID.fullmatch(name) is not None and bool(item.get("status"))
+
+
+def _cursor(body: Mapping[str, object]) -> str:
+    """What asks for the page after this one; "" when it is the last."""
+    info = body.get("result_info")
+    cursor = info.get("cursor") if isinstance(info, Mapping) else None
+    return cursor if isinstance(cursor, str) else ""
 
 
 def _record(body: Mapping[str, object]) -> Reservation | None:
     record = body.get("reservation")
     return reservation_from_record(record) if isinstance(record, Mapping) else None
-
-
-def _worker_error(response: httpx.Response, body: Mapping[str, object], ref: str) -> ResvError:
-    code, message = str(body.get("code") or ""), str(body.get("error") or f"HTTP {response.status_code}")
-    if code == "reservation_not_found":
-        return NotFoundError(f"There is no reservation {ref} on Cloudflare.", hint="`resv list` shows what there is.")
-    if code in _CONFLICTS:
-        return ConflictError(f"Cloudflare: {message}", code=code)
-    return PlatformError(f"Cloudflare refused ({response.status_code}): {message}", code=code or None)
-
-
-def _api_error(response: httpx.Response, body: Mapping[str, object]) -> ResvError:
-    errors = as_list(body.get("errors"))
-    said = "; ".join(f"{error.get('message')} ({error.get('code')})" for error in errors)
-    return PlatformError(f"Cloudflare's API refused ({response.status_code}): {said or 'no reason given'}.")
-
-
-def _not_understood(response: httpx.Response) -> ResvError:
-    kind = response.headers.get("content-type", "no content type")
-    return PlatformError(
-        f"Cloudflare answered {response.status_code} with something that is not the JSON it documents ({kind})."
-    )

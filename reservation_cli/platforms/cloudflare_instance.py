@@ -49,7 +49,7 @@ def timeline_from_instance(instance_id: str, body: Mapping[str, object], lane: L
     """`body` is the `result` of the REST answer."""
     request = request_from_input(instance_id, decoded(body.get("params")))
     hold_seconds = request.hold_seconds if request else None
-    steps = [step for step in as_list(body.get("steps")) if step.get("type") in _KIND]
+    steps = [step for step in as_list(body.get("steps")) if str(step.get("type")) in _KIND]
     spans = tuple(_span(step, hold_seconds) for step in steps)
     reservation = _reservation(decoded(body.get("output")), steps)
     return Timeline(
@@ -73,8 +73,13 @@ def timeline_from_instance(instance_id: str, body: Mapping[str, object], lane: L
     )
 
 
+def execution_status(status: object) -> ExecutionStatus:
+    """Our word for the status of an instance as Cloudflare writes it."""
+    return _STATUS.get(status, "unknown") if isinstance(status, str) else "unknown"
+
+
 def _status(status: object, spans: tuple[Span, ...]) -> ExecutionStatus:
-    known = _STATUS.get(status, "unknown") if isinstance(status, str) else "unknown"
+    known = execution_status(status)
     asleep = bool(spans) and spans[-1].kind in ("wait", "event") and spans[-1].status == "running"
     # Both the cloud and the local engine have been seen to say `running` during sleeps and waits.
     return "waiting" if known == "running" and asleep else known

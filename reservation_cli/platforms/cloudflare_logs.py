@@ -1,0 +1,260 @@
+"""The logs of a Worker in the cloud: what it wrote, by Workers Observability; what it writes, by `wrangler tail`."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+from urllib.parse import urlsplit
+
+import httpx
+
+from reservation_cli.domain.deployment import CloudflareDeployment
+from reservation_cli.domain.reservation import format_time, parse_time
+from reservation_cli.domain.timeline import Engine
+from reservation_cli.errors import NotConfiguredError, PlatformError, ResvError
+from reservation_cli.local.node import Node
+from reservation_cli.local.reaper import signal_group
+from reservation_cli.logs import LogLine
+from reservation_cli.platforms.cloudflare_answers import api_body, not_understood, unreachable
+from reservation_cli.platforms.cloudflare_errors import explain
+from reservation_cli.platforms.cloudflare_http import RETRIES, Retries, api, silent
+from reservation_cli.platforms.payloads import Lane, as_list, error_text
+
+#: What the telemetry API asks of a token.
+PERMISSION = "Workers Observability (edit)"
+PAGE = 1000
+
+_LOG = "cloudflare"
+_USUAL_LEVELS = ("log", "info", "")
+_EXIT_SECONDS = 5.0
+_QUIET = {
+    "CI": "1",
+    "NO_COLOR": "1",
+    "DO_NOT_TRACK": "1",
+    "WRANGLER_LOG": "log",  # debug would write requests with their tokens
+    "WRANGLER_SEND_METRICS": "false",
+    "WRANGLER_SEND_ERROR_REPORTS": "false",
+    "WRANGLER_HIDE_BANNER": "true",
+    "WRANGLER_WRITE_LOGS": "false",
+    "CLOUDFLARE_LOAD_DEV_VARS_FROM_DOT_ENV": "false",
+}
+
+
+def past(
+    deployment: CloudflareDeployment,
+    environ: Mapping[str, str],
+    since: datetime,
+    about: str | None,
+    newest: int,
+    progress: Callable[[str], None] = silent,
+    retries: Retries = RETRIES,
+) -> Iterator[LogLine]:
+    """The lines of the `newest` events since then, oldest first; with `about` only events that mention it anywhere.
+
+    From POST /accounts/{account}/workers/observability/telemetry/query. Raises NotConfiguredError without a token
+    that may ask it.
+    """
+    lane = Lane("cloud", deployment.url, Engine("Cloudflare Workflows"), deployment.label, deployment.stage)
+    client = api(deployment.account, environ, retries, progress=progress)
+    if client is None:
+        raise NotConfiguredError(
+            f"{deployment.label}: its logs are read from Cloudflare's REST API, and CLOUDFLARE_API_TOKEN is not set.",
+            hint=f"Set it in the environment or in .env, to a token with the permission {PERMISSION}.",
+            code="credentials",
+        )
+    with client:
+        events = _events(client, lane, _query(deployment.workflow, since, about), newest)
+    for event in sorted(events, key=_time_of):
+        yield from _lines(_time_of(event), _told(event))
+
+
+def follow(
+    deployment: CloudflareDeployment, environ: Mapping[str, str], node: Node, folder: Path, about: str | None
+) -> Iterator[LogLine]:
+    """Lines as the Worker writes them, without end; with `about` only those of events that mention it anywhere.
+
+    `folder` is cf-workflow with its packages installed. Its wrangler runs until the generator is closed. Raises
+    NotConfiguredError without credentials (a token, or `wrangler login`), PlatformError when the tail breaks off.
+    """
+    with _tail(deployment, environ, node, folder) as (wrangler, stderr):
+        strays: list[str] = []
+        for event in _objects(wrangler.stdout or (), strays.append):
+            if "outcome" not in event and "event" not in event:
+                strays.append(json.dumps(event))
+            elif about is None or about in json.dumps(event, ensure_ascii=False):
+                for at, text in _tailed(event):
+                    yield from _lines(at, text)
+        code = wrangler.wait()
+        stderr.seek(0)
+        said = " ".join([*strays[-5:], stderr.read()])
+    if code != 0:
+        raise _refusal(said, code, environ)
+
+
+def _query(worker: str, since: datetime, about: str | None) -> dict[str, object]:
+    filters = [{"key": "$metadata.service", "operation": "eq", "type": "string", "value": worker}]
+    parameters: dict[str, object] = {"filterCombination": "and", "filters": filters}
+    if about is not None:
+        parameters["needle"] = {"value": about, "matchCase": True}
+    frame = {"from": int(since.timestamp() * 1000), "to": int(datetime.now(UTC).timestamp() * 1000) + 60_000}
+    # `dry`: it is run all the same, but not kept as a query of the account.
+    return {"queryId": "resv-logs", "view": "events", "dry": True, "timeframe": frame, "parameters": parameters}
+
+
+def _events(client: httpx.Client, lane: Lane, query: Mapping[str, object], newest: int) -> list[Mapping[str, object]]:
+    """The `newest` events that match, page after page, each page beginning behind the event of `offset`."""
+    events: list[Mapping[str, object]] = []
+    offset: dict[str, object] = {}
+    while len(events) < newest:
+        limit = min(PAGE, newest - len(events))
+        try:
+            response = client.post("/workers/observability/telemetry/query", json={**query, **offset, "limit": limit})
+        except httpx.HTTPError as error:
+            raise unreachable(error, lane, RETRIES.each) from error
+        result = api_body(response, lane, "its logs", PERMISSION).get("result")
+        view = result.get("events") if isinstance(result, Mapping) else None
+        if not isinstance(view, Mapping):
+            raise not_understood(response, lane)
+        page = as_list(view.get("events"))
+        events += page
+        last = page[-1].get("$metadata") if page else None
+        name = last.get("id") if isinstance(last, Mapping) else None
+        if len(page) < limit or not name or name == offset.get("offset"):
+            break
+        offset = {"offset": name, "offsetDirection": "next"}
+    return events
+
+
+def _time_of(event: Mapping[str, object]) -> datetime:
+    return parse_time(event.get("timestamp")) or datetime.fromtimestamp(0, UTC)
+
+
+def _told(event: Mapping[str, object]) -> str:
+    """What an event of the telemetry says: the Worker's line, or an invocation and how it ended."""
+    meta, workers, source = _object(event.get("$metadata")), _object(event.get("$workers")), event.get("source")
+    message = meta.get("message") or (source if isinstance(source, str) else _object(source).get("message"))
+    text = _text(message or meta.get("error") or meta.get("trigger") or workers.get("eventType") or "event")
+    error, outcome = meta.get("error"), workers.get("outcome")
+    if error and _text(error) not in text:
+        text = f"{text}: {_text(error)}"
+    ending = f" ({outcome})" if meta.get("type") == "cf-worker-event" and outcome else ""
+    return f"{_leveled(meta.get('level'), text)}{ending}"
+
+
+def _tailed(event: Mapping[str, object]) -> Iterator[tuple[datetime | None, str]]:
+    """What an event of the tail says, each with its time: the invocation, its console's lines, its exceptions."""
+    about, at = _object(event.get("event")), parse_time(event.get("eventTimestamp"))
+    yield at, f"{_invocation(event, about)} ({event.get('outcome') or 'unknown'})"
+    for line in as_list(event.get("logs")):
+        message = line.get("message")
+        text = " ".join(map(_text, message)) if isinstance(message, list) else _text(message)
+        yield parse_time(line.get("timestamp")) or at, _leveled(line.get("level"), text)
+    for exception in as_list(event.get("exceptions")):
+        yield parse_time(exception.get("timestamp")) or at, f"exception: {error_text(exception) or 'no reason told'}"
+
+
+def _invocation(event: Mapping[str, object], about: Mapping[str, object]) -> str:
+    request, response = _object(about.get("request")), _object(about.get("response"))
+    if request:
+        status = f" {response['status']}" if response.get("status") else ""
+        return f"{request.get('method')} {urlsplit(str(request.get('url') or '')).path}{status}"
+    where = f"{event.get('entrypoint')}." if event.get("entrypoint") else ""
+    if about.get("rpcMethod"):
+        return f"{where}{about['rpcMethod']}"
+    if about.get("message"):
+        return f"{about.get('type') or 'tail'}: {about['message']}"
+    return f"{where}{'alarm' if 'scheduledTime' in about else 'event'}"
+
+
+def _leveled(level: object, text: str) -> str:
+    return text if str(level or "") in _USUAL_LEVELS else f"{level}: {text}"
+
+
+def _lines(at: datetime | None, text: str) -> Iterator[LogLine]:
+    """One line for each of the text's, with its time, and without what would move a terminal's cursor."""
+    for line in text.splitlines() or [""]:
+        plain = "".join(character if character.isprintable() else " " for character in line)
+        yield LogLine(_LOG, f"{format_time(at) or ''} {plain}".strip())
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _object(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, Mapping) else {}
+
+
+@contextmanager
+def _tail(
+    deployment: CloudflareDeployment, environ: Mapping[str, str], node: Node, folder: Path
+) -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
+    """A running `wrangler tail`, and what it writes to stderr; ended, with all that it started, in the end."""
+    cli = folder / "node_modules" / "wrangler" / "wrangler-dist" / "cli.js"
+    argv = [str(node.path), "--no-warnings", str(cli), "tail", deployment.workflow, "--format", "json"]
+    # An empty folder: the configuration that wrangler finds in its own would be another Worker's.
+    with tempfile.TemporaryDirectory(prefix="resv-tail-") as work, (Path(work) / "stderr").open("w+") as stderr:
+        wrangler = subprocess.Popen(
+            argv,
+            cwd=work,
+            env=node.environ(environ) | _QUIET | {"CLOUDFLARE_ACCOUNT_ID": deployment.account},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            encoding="utf-8",
+            errors="replace",
+            start_new_session=True,
+        )
+        try:
+            yield wrangler, stderr
+        finally:
+            _end(wrangler)
+
+
+def _end(wrangler: subprocess.Popen[str]) -> None:
+    """TERM first: wrangler then takes its tail away from the Worker, which has room for ten."""
+    if wrangler.poll() is None:
+        signal_group(wrangler.pid, signal.SIGTERM)
+    try:
+        with suppress(subprocess.TimeoutExpired):
+            wrangler.wait(_EXIT_SECONDS)
+    finally:
+        signal_group(wrangler.pid, signal.SIGKILL)
+        wrangler.wait()
+        if wrangler.stdout:
+            wrangler.stdout.close()
+
+
+def _objects(lines: IO[str] | tuple[()], stray: Callable[[str], None]) -> Iterator[Mapping[str, object]]:
+    """The JSON objects in a stream of lines, each of one line or of many; other lines go to `stray`."""
+    begun = ""
+    for line in lines:
+        if not begun and not line.startswith("{"):
+            stray(line)
+            continue
+        begun += line
+        if not line.rstrip().endswith("}"):
+            continue
+        with suppress(ValueError):
+            value = json.loads(begun)
+            begun = ""
+            yield value
+
+
+def _refusal(said: str, code: int, environ: Mapping[str, str]) -> ResvError:
+    """Our error for a tail that has ended by itself, without the token."""
+    told = " ".join(said.rpartition("[ERROR]")[2].split())
+    if token := environ.get("CLOUDFLARE_API_TOKEN"):
+        told = told.replace(token, "***")
+    detail = told[:300] or f"exit code {code}"
+    known = explain(told)
+    if known is not None:
+        return known.kind(f"wrangler tail: {known.cause} ({detail})", hint=known.fix, code=known.code)
+    return PlatformError(f"wrangler tail failed: {detail}", hint="Run it again.")
