@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
 from botocore.config import Config
@@ -27,17 +28,33 @@ from reservation_cli.domain.reservation import (
     Target,
     reservation_from_record,
 )
-from reservation_cli.domain.timeline import Engine, Timeline
+from reservation_cli.domain.timeline import Engine, ExecutionStatus, Timeline
 from reservation_cli.errors import ConflictError, NotFoundError, PlatformError, ResvError, TimedOutError
 from reservation_cli.local.stack import Stack
-from reservation_cli.platforms.aws_history import timeline_from_history
+from reservation_cli.platforms.aws_errors import translated, unreadable
+from reservation_cli.platforms.aws_history import Event, timeline_from_history
 from reservation_cli.platforms.aws_session import Aws
+from reservation_cli.platforms.pace import Pace
 from reservation_cli.platforms.payloads import Lane
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
 HOLD_WAIT_SECONDS = 5.0
+PAGE = 1000
+AT_ONCE = 4
+# AWS allows 15 calls of GetDurableExecutionHistory a second; other processes share them, and try again when refused.
+HISTORY_PACE = Pace(burst=4, per_second=10)
+# PAUSING still runs, up to its next checkpoint. DELETING is not here: it has ended, but no longer says how.
+_STATUSES: dict[str, ExecutionStatus] = {
+    "RUNNING": "running",
+    "PAUSING": "running",
+    "PAUSED": "paused",
+    "SUCCEEDED": "succeeded",
+    "FAILED": "failed",
+    "TIMED_OUT": "timed_out",
+    "STOPPED": "stopped",
+}
 _CONFLICTS = frozenset({"reservation_conflict", "already_confirmed", "already_cancelled", "rejected", "too_late"})
 
 
@@ -54,6 +71,7 @@ class AwsClient:
     qualifier: str
     seats_function: str
     platform: Platform = "aws"
+    pace: Pace | None = None
 
     @classmethod
     def local(cls, stack: Stack) -> AwsClient:
@@ -85,11 +103,22 @@ class AwsClient:
         )
 
     @classmethod
-    def cloud(cls, deployment: AwsDeployment, environ: Mapping[str, str]) -> AwsClient:
-        """The functions of `deployment`. Raises NotConfiguredError for a profile that does not exist."""
-        api = Aws.of(environ).client("lambda", deployment.region)
+    def cloud(
+        cls,
+        deployment: AwsDeployment,
+        environ: Mapping[str, str],
+        config: Config | None = None,
+        pace: Pace = HISTORY_PACE,
+    ) -> AwsClient:
+        """The functions of `deployment`. Raises NotConfiguredError without credentials, before any call.
+
+        `config` changes how the client calls (time limits, attempts), `pace` how often it asks for a history.
+        """
+        aws = Aws.of(environ)
+        aws.require_credentials(deployment.label)
+        api = aws.client("lambda", deployment.region, config)
         engine = Engine("AWS Lambda durable functions")
-        lane = Lane("cloud", f"lambda.{deployment.region}", engine, deployment.label, deployment.stage)
+        lane = Lane("cloud", api.meta.endpoint_url, engine, deployment.label, deployment.stage)
         return cls(
             api,
             lane,
@@ -99,6 +128,7 @@ class AwsClient:
             deployment.function,
             QUALIFIER,
             deployment.seats_function,
+            pace=pace,
         )
 
     def reserve(self, request: ReservationRequest) -> Timeline:
@@ -136,35 +166,51 @@ class AwsClient:
 
     def timeline(self, ref: str) -> Timeline:
         """See PlatformClient.timeline: GetDurableExecutionHistory, after a look-up by name when `ref` is no ARN."""
+        arn, events = self.history(ref)
+        return timeline_from_history(arn, self._name(arn), events, self.lane)
+
+    def history(self, ref: str) -> tuple[str, list[Event]]:
+        """The ARN of the execution `ref`, and its events, oldest first."""
         arn = ref if ref.startswith("arn:") else self._arn(ref)
-        name = self._name(arn)
-        events: list[dict[str, Any]] = []
+        self._name(arn)
+        events: list[Event] = []
         page: dict[str, str] = {}
         while True:
+            if self.pace is not None:
+                self.pace.wait()
             answer = self._call(
                 self.api.get_durable_execution_history,
                 DurableExecutionArn=arn,
                 IncludeExecutionData=True,
-                MaxItems=1000,
+                MaxItems=PAGE,
                 **page,
             )
             if "Events" not in answer:
                 raise PlatformError(f"{self.lane.label} answered without a history for {arn}.")
             events += answer["Events"]
             if not answer.get("NextMarker"):
-                return timeline_from_history(arn, name, events, self.lane)
+                return arn, events
             page = {"Marker": answer["NextMarker"]}
 
     def executions(self, limit: int) -> Sequence[Timeline]:
-        """See PlatformClient.executions: a page of the list, then each one's history."""
-        answer = self._call(
-            self.api.list_durable_executions_by_function,
-            FunctionName=self.function,
-            Qualifier=self.qualifier,
-            MaxItems=limit,
-        )
-        found = answer.get("DurableExecutions", [])
-        return [self.timeline(item["DurableExecutionArn"]) for item in found[:limit]]
+        """See PlatformClient.executions: the list, then each one's history, a few at a time."""
+        from concurrent.futures import ThreadPoolExecutor  # deferred: needed by the list alone
+
+        arns = [str(item.get("DurableExecutionArn")) for item in islice(self._listed(min(limit, PAGE)), limit)]
+        pool = ThreadPoolExecutor(max_workers=AT_ONCE)
+        try:
+            return [lane for lane in pool.map(self._if_there, arns) if lane is not None]
+        finally:
+            # Whoever interrupts this does not want to wait for the rest of the list.
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def statuses(self, since: datetime) -> Mapping[str, ExecutionStatus]:
+        """See PlatformClient.statuses: list calls of a thousand executions each, and no history."""
+        found: dict[str, ExecutionStatus] = {}
+        for item in self._listed(PAGE, StartedAfter=since):
+            # Newest first: an older one of the same name has outlived its retention.
+            found.setdefault(str(item.get("DurableExecutionName")), _STATUSES.get(str(item.get("Status")), "unknown"))
+        return found
 
     def close(self) -> None:
         """See PlatformClient.close."""
@@ -172,26 +218,52 @@ class AwsClient:
 
     def _held(self, arn: str) -> Timeline:
         """The timeline once create-hold is over, or as it is after HOLD_WAIT_SECONDS."""
-        deadline, pause, polls = time.monotonic() + HOLD_WAIT_SECONDS, 0.01, 0
+        # A cold start in the cloud takes most of a second, and its histories are rationed.
+        pause, longest = (0.01, 0.25) if self.target == "local" else (0.2, 1.0)
+        deadline, polls = time.monotonic() + HOLD_WAIT_SECONDS, 0
         while True:
             polls += 1
             lane = replace(self.timeline(arn), polls=polls)
             if lane.reservation or lane.is_over or time.monotonic() > deadline:
                 return lane
             time.sleep(pause)
-            pause = min(pause * 1.5, 0.25)
+            pause = min(pause * 1.5, longest)
+
+    def _if_there(self, arn: str) -> Timeline | None:
+        """The timeline; None when the execution has been deleted since it was listed."""
+        try:
+            return self.timeline(arn)
+        except NotFoundError:
+            return None
 
     def _arn(self, name: str) -> str:
-        answer = self._call(
-            self.api.list_durable_executions_by_function,
-            FunctionName=self.function,
-            Qualifier=self.qualifier,
-            DurableExecutionName=name,
-        )
-        found = answer.get("DurableExecutions", [])
-        if not found:
-            raise NotFoundError(f"There is no reservation {name} on AWS.", hint="`resv list` shows what there is.")
-        return str(found[0]["DurableExecutionArn"])
+        """The newest execution of that name."""
+        for item in self._listed(PAGE, DurableExecutionName=name):
+            # Documented as "matches" here and as "contains" there: only the very name will do.
+            if item.get("DurableExecutionName") == name:
+                return str(item.get("DurableExecutionArn"))
+        raise NotFoundError(f"There is no reservation {name} on AWS.", hint="`resv list` shows what there is.")
+
+    def _listed(self, size: int, **filters: object) -> Iterator[Mapping[str, object]]:
+        """The function's executions, newest first, in pages of `size`.
+
+        Of all versions, so without a Qualifier: each redeployment makes a new one.
+        """
+        page: dict[str, str] = {}
+        while True:
+            answer = self._call(
+                self.api.list_durable_executions_by_function,
+                FunctionName=self.function,
+                MaxItems=size,
+                **filters,
+                **page,
+            )
+            for item in answer.get("DurableExecutions", []):
+                if isinstance(item, Mapping) and isinstance(item.get("DurableExecutionArn"), str):
+                    yield item
+            if not answer.get("NextMarker"):
+                return
+            page = {"Marker": answer["NextMarker"]}
 
     def _name(self, arn: str) -> str:
         """The execution's name; UsageError unless the ARN is one of this function, account and region."""
@@ -227,17 +299,13 @@ class AwsClient:
     def _call(self, operation: Callable[..., Any], **arguments: object) -> dict[str, Any]:
         try:
             answer: dict[str, Any] = operation(**arguments)
-        except ClientError as error:
-            raise _client_error(error, self.lane.label) from error
-        except (ConnectTimeoutError, ReadTimeoutError) as error:
-            raise TimedOutError(
-                f"{self.lane.label} did not answer in time.", hint="Look at `resv logs aws`, and ask again."
-            ) from error
-        except BotoCoreError as error:
-            raise PlatformError(
-                f"{self.lane.label} cannot be reached at {self.lane.endpoint}: {error}",
-                hint="`resv up` starts the local stack; `resv logs aws` shows what happened to it.",
-            ) from error
+        except (ClientError, BotoCoreError) as error:
+            if self.target == "local":
+                raise _local_error(error, self.lane) from error
+            raise translated(error, self.lane.label) from error
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            # botocore's parser takes the shape of an answer for granted.
+            raise unreadable(self.lane.label) from error
         return answer
 
 
@@ -250,7 +318,19 @@ def _seat_error(body: Mapping[str, object], name: str) -> ResvError:
     return PlatformError(f"AWS refused: {message}", code=code or None)
 
 
-def _client_error(error: ClientError, label: str) -> ResvError:
+def _local_error(error: ClientError | BotoCoreError, lane: Lane) -> ResvError:
+    """Our error for one of the local stack's; the cloud's troubles, and what mends them, are not its."""
+    if isinstance(error, ClientError):
+        return _local_refusal(error, lane.label)
+    if isinstance(error, ConnectTimeoutError | ReadTimeoutError):
+        return TimedOutError(f"{lane.label} did not answer in time.", hint="Look at `resv logs aws`, and ask again.")
+    return PlatformError(
+        f"{lane.label} cannot be reached at {lane.endpoint}: {error}",
+        hint="`resv up` starts the local stack; `resv logs aws` shows what happened to it.",
+    )
+
+
+def _local_refusal(error: ClientError, label: str) -> ResvError:
     code = str(error.response.get("Error", {}).get("Code", ""))
     message = str(error.response.get("Error", {}).get("Message", "") or error)
     if code == "ResourceNotFoundException":
