@@ -99,7 +99,8 @@ class Found:
 class FunctionDeploy:
     """The three steps of one function. `client` is botocore's for Lambda.
 
-    `zipped` is its code; None, for a plan only, when it is not built. `version` is, when all steps are done, the published version that `live` names.
+    `zipped` is the function's code; None, for a plan only, when it is not built. `version` is the published version
+    that `live` names when all steps are done.
     """
 
     account: Account

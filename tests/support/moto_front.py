@@ -262,7 +262,7 @@ def _proxy(front: Front) -> Iterator[Front]:
 
         def _answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
-            answer = front.answer(self.command, self.path, self.headers, body)
+            answer = front.answer(self.command, self.path, {k.lower(): v for k, v in self.headers.items()}, body)
             if answer is None:
                 self.close_connection = True
                 return
