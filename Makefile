@@ -2,16 +2,24 @@
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 NPM := $(BIN)/python -m reservation_cli.local.npm
+UV := $(BIN)/python -m uv
+COMPILE := $(UV) pip compile --universal --no-header --no-annotate --upgrade
+# Each has an environment of its own: it needs other versions of what resv needs.
+TOOLS := .tools/sam/.installed .tools/moto/.installed
 
-.PHONY: demo test check bench format lock setup clean
+.PHONY: demo test quick check bench format lock setup tools clean
 
 demo: setup
 	$(BIN)/resv compare
 
-test: setup
+test: setup tools
 	$(NPM) cf-workflow test
 	$(NPM) aws-durable test
 	$(BIN)/pytest
+
+# What needs no other tool and no local stack: half a minute.
+quick: setup
+	$(BIN)/pytest -m "not bench and not stack and not sam and not moto"
 
 check: setup
 	$(BIN)/ruff format --check
@@ -19,6 +27,7 @@ check: setup
 	$(BIN)/mypy
 	$(NPM) cf-workflow run typecheck
 	$(NPM) cf-workflow run format:check
+	WRANGLER_SEND_METRICS=false $(NPM) cf-workflow run build
 	$(NPM) aws-durable run typecheck
 	$(NPM) aws-durable run format:check
 
@@ -32,8 +41,17 @@ format: setup
 	$(NPM) aws-durable run format
 
 lock: setup
-	$(BIN)/python -m uv pip compile pyproject.toml --extra local --group dev --universal \
-		--no-header --no-annotate --upgrade --output-file requirements.lock
+	$(COMPILE) pyproject.toml --extra local --group dev --output-file requirements.lock
+	echo 'aws-sam-cli' | $(COMPILE) - --python-version 3.11 --output-file tests/tools/sam.txt
+	echo 'moto[server]' | $(COMPILE) - --python-version 3.11 --output-file tests/tools/moto.txt
+
+tools: $(TOOLS)
+
+$(TOOLS): .tools/%/.installed: tests/tools/%.txt | .venv/.installed
+	rm -rf $(@D)
+	$(UV) venv --quiet --python $(BIN)/python $(@D)
+	$(UV) pip install --quiet --python $(@D)/bin/python --requirement $<
+	touch $@
 
 setup: .venv/.installed
 
@@ -45,4 +63,4 @@ setup: .venv/.installed
 	touch $@
 
 clean:
-	rm -rf .venv cf-workflow/node_modules aws-durable/node_modules aws-durable/dist cf-workflow/.wrangler
+	rm -rf .venv .tools cf-workflow/node_modules aws-durable/node_modules aws-durable/dist cf-workflow/.wrangler
