@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import httpx
 
@@ -26,25 +27,19 @@ from reservation_cli.domain.timeline import Engine, ExecutionStatus, Timeline
 from reservation_cli.errors import NotConfiguredError, NotFoundError, UsageError
 from reservation_cli.local.stack import Stack
 from reservation_cli.platforms.cloudflare_answers import (
+    TIMEOUT_SECONDS,
     api_body,
     not_understood,
     unreachable,
     worker_body,
     worker_error,
 )
-from reservation_cli.platforms.cloudflare_http import (
-    RETRIES,
-    TIMEOUT_SECONDS,
-    CloudHttp,
-    Retries,
-    api,
-    checked_token,
-    silent,
-)
 from reservation_cli.platforms.cloudflare_instance import execution_status, timeline_from_instance
-from reservation_cli.platforms.cloudflare_worker_status import NO_INSTANCE, timeline_from_worker
-from reservation_cli.platforms.pace import Pace
 from reservation_cli.platforms.payloads import Lane, as_list
+
+if TYPE_CHECKING:
+    from reservation_cli.platforms.cloudflare_http import Retries
+    from reservation_cli.platforms.pace import Pace
 
 PAGE = 100
 _AT_ONCE = 4
@@ -76,19 +71,25 @@ class CloudflareClient:
         cls,
         deployment: CloudflareDeployment,
         environ: Mapping[str, str],
-        progress: Callable[[str], None] = silent,
-        retries: Retries = RETRIES,
+        progress: Callable[[str], None] = lambda _message: None,
+        retries: Retries | None = None,
         pace: Pace | None = None,
     ) -> CloudflareClient:
         """The Worker of `deployment`, and the REST API of its account if there is a token for it in `environ`.
 
         `progress` is told of waits that would look like a hang. Raises NotConfiguredError for a token that is none.
         """
+        from reservation_cli.platforms.cloudflare_http import (
+            CloudHttp,
+            api,
+            checked_token,
+        )  # deferred: 3 ms, cloud only
+
         token = checked_token(deployment.token, "The token of the deployment")
         instances = api(
-            f"{deployment.account}/workflows/{deployment.workflow}/instances", environ, retries, pace, progress
+            f"{deployment.account}/workflows/{deployment.workflow}/instances", environ, progress, retries, pace
         )
-        worker = CloudHttp(deployment.url, token, retries, progress=progress)
+        worker = CloudHttp(deployment.url, token, progress, retries)
         lane = Lane("cloud", deployment.url, Engine("Cloudflare Workflows"), deployment.label, deployment.stage)
         return cls(worker, instances, lane, "cloud")
 
@@ -126,7 +127,7 @@ class CloudflareClient:
         except NotFoundError:
             # Not created yet, or pruned: only its seat tells of it.
             lane = self._told_by_seat(instance_id, "unknown", self.reservation(instance_id))
-            return replace(lane, notes=(NO_INSTANCE,))
+            return replace(lane, notes=("The Workflow has no instance of this reservation.",))
         if not isinstance(result, Mapping):
             raise not_understood(response, self.lane)
         return timeline_from_instance(instance_id, result, self.lane)
@@ -210,6 +211,10 @@ class CloudflareClient:
 
     def _told_by_worker(self, instance_id: str) -> Timeline:
         """What the Worker tells of an instance: no steps and no times of the engine's."""
+        from reservation_cli.platforms.cloudflare_worker_status import (
+            timeline_from_worker,
+        )  # deferred: 6 ms, rarely used
+
         response = self._call(self.worker, "GET", f"/workflow/{instance_id}")
         body = worker_body(response, self.lane)
         if response.is_error:
@@ -249,7 +254,7 @@ class CloudflareClient:
         try:
             return client.request(method, path, **options)  # type: ignore[arg-type]  # httpx types each option apart
         except httpx.HTTPError as error:
-            raise unreachable(error, self.lane, TIMEOUT_SECONDS) from error
+            raise unreachable(error, self.lane) from error
 
 
 def _own(ref: str) -> str:

@@ -18,8 +18,10 @@ from reservation_cli.errors import (
     TimedOutError,
     UsageError,
 )
-from reservation_cli.platforms.cloudflare_errors import refusal
 from reservation_cli.platforms.payloads import Lane, as_list
+
+#: How long an answer is waited for.
+TIMEOUT_SECONDS = 10.0
 
 _CONFLICTS = frozenset(
     {"seat_taken", "reservation_conflict", "already_confirmed", "already_cancelled", "rejected", "too_late"}
@@ -85,11 +87,11 @@ def api_body(
     raise _api_error(response.status_code, as_list(body.get("errors")) if body else [], lane, asked, permission)
 
 
-def unreachable(error: httpx.HTTPError, lane: Lane, seconds: float) -> ResvError:
-    """Our error for a call without an answer; `seconds` is how long one was waited for."""
+def unreachable(error: httpx.HTTPError, lane: Lane) -> ResvError:
+    """Our error for a call without an answer."""
     if isinstance(error, httpx.TimeoutException):
         return TimedOutError(
-            f"{lane.label} did not answer within {seconds:.0f} s.",
+            f"{lane.label} did not answer within {TIMEOUT_SECONDS:.0f} s.",
             hint="Ask again; `resv logs cloudflare` may tell more.",
         )
     if lane.target == "local":
@@ -129,6 +131,8 @@ def deploy_command(lane: Lane) -> str:
 
 
 def _api_error(status: int, errors: list[Mapping[str, object]], lane: Lane, asked: str, permission: str) -> ResvError:
+    from reservation_cli.platforms.cloudflare_errors import refusal  # deferred: 3 ms that success does not need
+
     error = refusal(status, errors, f"{lane.label}, {asked}")
     if lane.target == "local" and not isinstance(error, NotFoundError):
         said = "; ".join(f"{each.get('message')} ({each.get('code')})" for each in errors)

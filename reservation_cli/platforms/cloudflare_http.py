@@ -15,10 +15,10 @@ from typing import Any
 import httpx
 
 from reservation_cli.errors import NotConfiguredError
+from reservation_cli.platforms.cloudflare_answers import TIMEOUT_SECONDS
 from reservation_cli.platforms.pace import Pace
 
 API_BASE_URL = "https://api.cloudflare.com/client/v4"
-TIMEOUT_SECONDS = 10.0
 
 #: 200 + 300 s * 3 = 1,100 calls at most in any 5 minutes.
 API_BURST, API_PER_SECOND = 200, 3.0
@@ -27,10 +27,6 @@ API_BURST, API_PER_SECOND = 200, 3.0
 _BUSY = frozenset({429, 502, 503, 504})
 _CUT = (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError)
 _NOTICEABLE_SECONDS = 2.0
-
-
-def silent(_message: str) -> None:
-    """Progress that nobody asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +55,6 @@ class Retries:
         return pause if elapsed + pause <= self.seconds else None
 
 
-RETRIES = Retries()
-
-
 class CloudHttp(httpx.Client):
     """An httpx client of one base URL, with retries, a bearer token ("" for none) and a pace.
 
@@ -72,11 +65,12 @@ class CloudHttp(httpx.Client):
         self,
         base_url: str,
         token: str,
-        retries: Retries = RETRIES,
+        progress: Callable[[str], None],
+        retries: Retries | None = None,
         pace: Pace | None = None,
-        progress: Callable[[str], None] = silent,
     ) -> None:
         """`progress` is told of waits that would look like a hang."""
+        retries = retries or Retries()
         super().__init__(
             base_url=base_url,
             headers={"authorization": f"Bearer {token}"} if token else {},
@@ -125,11 +119,11 @@ class CloudHttp(httpx.Client):
 def api(
     path: str,
     environ: Mapping[str, str],
-    retries: Retries = RETRIES,
+    progress: Callable[[str], None],
+    retries: Retries | None = None,
     pace: Pace | None = None,
-    progress: Callable[[str], None] = silent,
 ) -> CloudHttp | None:
-    """The REST API from `/accounts/{path}` on; None when there is no token.
+    """The REST API from `/accounts/{path}` on, at its pace; None when there is no token.
 
     From `environ` come CLOUDFLARE_API_TOKEN and CLOUDFLARE_API_BASE_URL.
     """
@@ -137,7 +131,7 @@ def api(
     if not token:
         return None
     base = (environ.get("CLOUDFLARE_API_BASE_URL") or API_BASE_URL).rstrip("/")
-    return CloudHttp(f"{base}/accounts/{path}", token, retries, pace or Pace(API_BURST, API_PER_SECOND), progress)
+    return CloudHttp(f"{base}/accounts/{path}", token, progress, retries, pace or Pace(API_BURST, API_PER_SECOND))
 
 
 def checked_token(token: str, name: str) -> str:

@@ -24,7 +24,7 @@ from reservation_cli.local.reaper import signal_group
 from reservation_cli.logs import LogLine
 from reservation_cli.platforms.cloudflare_answers import api_body, not_understood, unreachable
 from reservation_cli.platforms.cloudflare_errors import explain
-from reservation_cli.platforms.cloudflare_http import RETRIES, Retries, api, silent
+from reservation_cli.platforms.cloudflare_http import Retries, api
 from reservation_cli.platforms.payloads import Lane, as_list, error_text
 
 #: What the telemetry API asks of a token.
@@ -53,8 +53,8 @@ def past(
     since: datetime,
     about: str | None,
     newest: int,
-    progress: Callable[[str], None] = silent,
-    retries: Retries = RETRIES,
+    progress: Callable[[str], None] = lambda _message: None,
+    retries: Retries | None = None,
 ) -> Iterator[LogLine]:
     """The lines of the `newest` events since then, oldest first; with `about` only events that mention it anywhere.
 
@@ -62,7 +62,7 @@ def past(
     that may ask it.
     """
     lane = Lane("cloud", deployment.url, Engine("Cloudflare Workflows"), deployment.label, deployment.stage)
-    client = api(deployment.account, environ, retries, progress=progress)
+    client = api(deployment.account, environ, progress, retries)
     if client is None:
         raise NotConfiguredError(
             f"{deployment.label}: its logs are read from Cloudflare's REST API, and CLOUDFLARE_API_TOKEN is not set.",
@@ -117,7 +117,7 @@ def _events(client: httpx.Client, lane: Lane, query: Mapping[str, object], newes
         try:
             response = client.post("/workers/observability/telemetry/query", json={**query, **offset, "limit": limit})
         except httpx.HTTPError as error:
-            raise unreachable(error, lane, RETRIES.each) from error
+            raise unreachable(error, lane) from error
         result = api_body(response, lane, "its logs", PERMISSION).get("result")
         view = result.get("events") if isinstance(result, Mapping) else None
         if not isinstance(view, Mapping):
