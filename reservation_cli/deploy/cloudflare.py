@@ -1,246 +1,316 @@
-"""Deploying to Cloudflare: `wrangler deploy` builds and uploads, the REST API plans and tears down."""
+"""Deploying to Cloudflare and tearing it down: wrangler builds and uploads, the REST API plans, checks and removes."""
 
 from __future__ import annotations
 
 import json
 import re
 import secrets
-import subprocess
-import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from reservation_cli.deploy.change import Change, Leftover, Verb
-from reservation_cli.deploy.cloudflare_api import Api
-from reservation_cli.domain.reservation import format_time
-from reservation_cli.errors import NotConfiguredError, PlatformError, ResvError
-from reservation_cli.local.node import Node
+from reservation_cli.deploy.change import UNKNOWN, Change, Leftover
+from reservation_cli.deploy.cloudflare_api import Account, Credentials, no_credentials
+from reservation_cli.deploy.wrangler import Deployed, Wrangler
+from reservation_cli.domain.deployment import CloudflareDeployment, workflow_name
+from reservation_cli.errors import NotConfiguredError, PlatformError, ResvError, TimedOutError
 
-WRANGLER_SECONDS = 300.0
+SECRET = "API_TOKEN"  # noqa: S105 - the secret's name
+_RUNNING = ("queued", "running", "paused", "waiting", "waitingForPause", "rollingBack", "unknown")
 
-_QUIET = {
-    "CI": "1",
-    "NO_COLOR": "1",
-    "DO_NOT_TRACK": "1",
-    "WRANGLER_SEND_METRICS": "false",
-    "WRANGLER_SEND_ERROR_REPORTS": "false",
-    "WRANGLER_HIDE_BANNER": "true",
-    "WRANGLER_WRITE_LOGS": "false",
-    "CLOUDFLARE_CF_FETCH_ENABLED": "false",
-    "CLOUDFLARE_LOAD_DEV_VARS_FROM_DOT_ENV": "false",
-}
+
+def namespace_name(stage: str) -> str:
+    """The KV namespace's title, as wrangler names the one that it provisions for the binding."""
+    return f"{workflow_name(stage)}-reservations-kv"
 
 
 @dataclass(frozen=True, slots=True)
 class CloudflareDeployer:
-    """One stage on one account. `folder` is cf-workflow with its packages installed.
+    """The deploy of a stage. `wrangler` gives one that is ready to run; only `apply` calls it.
 
-    `api_token` is the bearer token of an earlier deploy, kept by a redeploy; "" makes a new one.
+    `token` is the bearer token of an earlier deploy, kept by this one; "" makes a new one. `public` needs none.
     """
 
     stage: str
-    environ: Mapping[str, str]
-    node: Node
-    folder: Path
+    credentials: Credentials | None
+    wrangler: Callable[[], Wrangler]
     public: bool = False
-    api_token: str = ""
+    token: str = field(default="", repr=False)
 
-    @property
-    def worker(self) -> str:
-        """The name of the Worker, and of its Workflow."""
-        return f"reservation-workflow-{self.stage}"
-
-    @property
-    def namespace(self) -> str:
-        """The KV namespace's title, as wrangler provisions it."""
-        return f"{self.worker}-reservations-kv"
+    def where(self) -> list[tuple[str, str]]:
+        """See Deployer.where."""
+        return _where(self.credentials)
 
     def changes(self) -> list[Change]:
-        """See Deployer.changes. Raises PlatformError when the Workflow belongs to another Worker."""
-        if not Api.configured(self.environ):
-            return self._plan("unknown", "unknown", "unknown", "unknown")
-        with Api.of(self.environ) as api:
-            worker = api.find(f"/workers/services/{self.worker}")
-            workflow = api.find(f"/workflows/{self.worker}")
-            if workflow is not None and workflow.get("script_name") != self.worker:
-                raise PlatformError(
-                    f"The Workflow {self.worker} belongs to another Worker, {workflow.get('script_name')}.",
-                    hint="Deploy under another --stage, or delete that Workflow first.",
-                    code="workflow_taken",
-                )
-            return self._plan(
-                "keep" if api.namespace(self.namespace) else "create",
-                "update" if worker is not None else "create",
-                "update" if worker is not None else "create",
-                "update" if workflow is not None else "create",
+        """See Deployer.changes.
+
+        Raises NotConfiguredError when the account has no workers.dev subdomain, PlatformError when the Workflow
+        belongs to another Worker, and what the API's errors mean.
+        """
+        if self.credentials is None:
+            return self._without_credentials()
+        with Account.of(self.credentials) as account:
+            return self._plan(account)
+
+    def apply(self, progress: Callable[[Change], None]) -> CloudflareDeployment:
+        """See Deployer.apply. Raises as `changes` does, and NotConfiguredError without credentials."""
+        if self.credentials is None:
+            raise no_credentials()
+        with Account.of(self.credentials) as account:
+            plan = {change.kind: change for change in self._plan(account)}
+            token = "" if self.public else self.token or secrets.token_urlsafe(32)
+            deployed = self._deploy(account, plan, token, progress)
+            self._verify(account)
+        return CloudflareDeployment(
+            self.stage, account.id, deployed.url, deployed.version, datetime.now(UTC), token=token
+        )
+
+    def _deploy(
+        self, account: Account, plan: Mapping[str, Change], token: str, progress: Callable[[Change], None]
+    ) -> Deployed:
+        wrangler, worker = self.wrangler(), workflow_name(self.stage)
+        later = [plan["Workflow"]]
+
+        def heard(line: str) -> None:
+            # The Worker is up: wrangler goes on to the Workflow.
+            while later and line.startswith("Uploaded "):
+                progress(later.pop())
+
+        for kind in ["KV namespace", "Worker"] if self.public else ["KV namespace", "Worker", "secret"]:
+            progress(plan[kind])
+        config = _config(wrangler.folder, self.stage, account.namespace(namespace_name(self.stage)))
+        deployed = wrangler.deploy(account.id, config, {SECRET: token} if token else {}, heard)
+        while later:
+            progress(later.pop())
+        if self.public and "secret" in plan:
+            # A deploy keeps the secrets that there are: that of an earlier one would go on guarding the POSTs.
+            progress(plan["secret"])
+            wrangler.delete_secret(account.id, worker, SECRET)
+        if not deployed.url:
+            raise PlatformError(
+                f"wrangler deployed {worker} without a workers.dev address.",
+                hint="Enable workers.dev in the Worker's settings in the Cloudflare dashboard, and deploy again.",
+                code="no_address",
+            )
+        return deployed
+
+    def _plan(self, account: Account) -> list[Change]:
+        name = workflow_name(self.stage)
+        worker = account.find(f"/workers/services/{name}")
+        workflow = account.find(f"/workflows/{name}")
+        if _owner(workflow) not in ("", name):
+            raise PlatformError(
+                f"The Workflow {name} belongs to another Worker, {_owner(workflow)}.",
+                hint=f"Deploy under another --stage, or delete it first: npx wrangler workflows delete {name}",
+                code="workflow_taken",
+            )
+        namespace = account.namespace(namespace_name(self.stage))
+        guarded = worker is not None and SECRET in account.secrets(name)
+        url = f"https://{name}.{account.subdomain()}.workers.dev"
+        news = "a new version" if worker else "with the Durable Objects Seat and Directory"
+        plan = [
+            Change("keep" if namespace else "create", "KV namespace", namespace_name(self.stage), "the audit trail"),
+            Change("update" if worker else "create", "Worker", name, f"{news}, {url}{self._openness}"),
+            *self._secret(guarded),
+            Change("update" if workflow else "create", "Workflow", name, "runs ReservationWorkflow of the Worker"),
+        ]
+        # A public Worker's secret is removed last.
+        return sorted(plan, key=lambda change: change.verb == "delete")
+
+    def _secret(self, guarded: bool) -> list[Change]:
+        if self.public:
+            return [Change("delete", "secret", SECRET, "earlier tokens are not asked for any more")] if guarded else []
+        if not guarded:
+            return [Change("create", "secret", SECRET, "the bearer token of the POSTs")]
+        if self.token:
+            return [Change("keep", "secret", SECRET, "the bearer token of the POSTs")]
+        return [Change("update", "secret", SECRET, "a new token: earlier ones stop working")]
+
+    def _without_credentials(self) -> list[Change]:
+        name = workflow_name(self.stage)
+        secret = [] if self.public else [Change("unknown", "secret", SECRET, "the bearer token of the POSTs")]
+        return [
+            Change("unknown", "KV namespace", namespace_name(self.stage), "the audit trail"),
+            Change("unknown", "Worker", name, f"with the Durable Objects Seat and Directory{self._openness}"),
+            *secret,
+            Change("unknown", "Workflow", name, "runs ReservationWorkflow of the Worker"),
+        ]
+
+    @property
+    def _openness(self) -> str:
+        return ", POSTs open to everybody" if self.public else ""
+
+    def _verify(self, account: Account) -> None:
+        """Raises PlatformError unless all that was deployed is there."""
+        name = workflow_name(self.stage)
+        there = {
+            "Worker": account.find(f"/workers/services/{name}") is not None,
+            "Workflow": _owner(account.find(f"/workflows/{name}")) == name,
+            "KV namespace": account.namespace(namespace_name(self.stage)) is not None,
+        }
+        if missing := [kind for kind, found in there.items() if not found]:
+            raise PlatformError(
+                f"wrangler deployed {name}, but Cloudflare shows no {' and no '.join(missing)} of it.",
+                hint="Run it again; what is done already is kept.",
+                code="incomplete",
             )
 
-    def apply(self, progress: Callable[[Change], None]) -> Mapping[str, str]:
-        """See Deployer.apply. A half-done deploy is completed by the next one."""
-        for change in self.changes():
-            progress(change)
-        with Api.of(self.environ) as api:
-            token = "" if self.public else self.api_token or secrets.token_urlsafe(32)
-            deployed = self._wrangler(api.namespace(self.namespace), token)
-            if self.public:
-                # A deploy never deletes a secret: one of an earlier deploy would go on guarding the POSTs.
-                api.delete(f"/workers/scripts/{self.worker}/secrets/API_TOKEN")
-            targets = deployed.get("targets")
-            urls = [url for url in targets if str(url).startswith("https://")] if isinstance(targets, list) else []
-            if not urls:
-                raise PlatformError(
-                    f"wrangler deployed {self.worker} without an address.",
-                    hint="See the Worker's domains in the Cloudflare dashboard.",
-                )
-            return {
-                "stage": self.stage,
-                "account_id": api.account,
-                "worker": self.worker,
-                "workflow": self.worker,
-                "url": str(urls[0]),
-                "version_id": str(deployed.get("version_id") or ""),
-                "api_token": token,
-                "deployed_at": format_time(datetime.now(UTC)) or "",
-            }
+
+@dataclass(frozen=True, slots=True)
+class CloudflareRemover:
+    """The teardown of a stage. All is found by its name."""
+
+    stage: str
+    credentials: Credentials | None
+
+    def where(self) -> list[tuple[str, str]]:
+        """See Remover.where."""
+        return _where(self.credentials)
 
     def removals(self) -> list[Change]:
-        """See Deployer.removals."""
-        if not Api.configured(self.environ):
-            return [Change("unknown", kind, name) for kind, name in self._resources()]
-        with Api.of(self.environ) as api:
-            there = (
-                api.find(f"/workflows/{self.worker}"),
-                api.find(f"/workers/services/{self.worker}"),
-                api.namespace(self.namespace),
-            )
+        """See Remover.removals."""
+        name, title = workflow_name(self.stage), namespace_name(self.stage)
+        if self.credentials is None:
+            return [
+                Change("unknown", "Workflow", name),
+                Change("unknown", "Worker", name),
+                Change("unknown", "KV namespace", title),
+            ]
+        with Account.of(self.credentials) as account:
+            workflow = account.find(f"/workflows/{name}")
+            worker = account.find(f"/workers/services/{name}")
+            namespace = account.namespace(title)
         return [
-            Change("gone" if found is None else "delete", kind, name)
-            for (kind, name), found in zip(self._resources(), there, strict=True)
+            *_workflow_removal(name, workflow),
+            _worker_removal(name, worker),
+            _namespace_removal(title, namespace),
         ]
 
     def remove(self, progress: Callable[[Change], None]) -> list[Leftover]:
-        """See Deployer.remove: each resource by itself, so that one that stays holds up none of the others."""
+        """See Remover.remove. Raises NotConfiguredError when there are no credentials, or none that are accepted.
+
+        The Workflow goes first, and its Worker stays as long as it does: without it, it could run on unseen.
+        """
+        if self.credentials is None:
+            raise no_credentials()
+        name, title = workflow_name(self.stage), namespace_name(self.stage)
         leftovers: list[Leftover] = []
-        with Api.of(self.environ) as api:
-            steps = (self._remove_workflow, self._remove_worker, self._remove_namespace)
-            for (kind, name), step in zip(self._resources(), steps, strict=True):
-                try:
-                    step(api, progress)
-                except PlatformError as error:
-                    leftovers.append(Leftover(kind, name, error.message))
+        with Account.of(self.credentials) as account:
+            workflow_left = _attempt(_remove_workflow, account, name, progress)
+            if isinstance(workflow_left, NotConfiguredError):
+                raise workflow_left
+            if workflow_left is not None:
+                leftovers.append(Leftover("Workflow", name, workflow_left.message))
+            if workflow_left is not None and workflow_left.code != "workflow_taken":
+                leftovers.append(Leftover("Worker", name, "It stays until its Workflow is gone."))
+            elif (worker_left := _attempt(_remove_worker, account, name, progress)) is not None:
+                leftovers.append(Leftover("Worker", name, worker_left.message))
+            if (namespace_left := _attempt(_remove_namespace, account, title, progress)) is not None:
+                leftovers.append(Leftover("KV namespace", title, namespace_left.message))
         return leftovers
 
-    def _resources(self) -> tuple[tuple[str, str], ...]:
-        return (("Workflow", self.worker), ("Worker", self.worker), ("KV namespace", self.namespace))
 
-    def _plan(self, namespace: Verb, worker: Verb, secret: Verb, workflow: Verb) -> list[Change]:
-        plan = [Change(namespace, "KV namespace", self.namespace), Change(worker, "Worker", self.worker)]
-        if not self.public:
-            plan.append(Change(secret, "secret", "API_TOKEN", "bearer token of the POSTs"))
-        return [*plan, Change(workflow, "Workflow", self.worker)]
-
-    def _remove_workflow(self, api: Api, progress: Callable[[Change], None]) -> None:
-        path = f"/workflows/{self.worker}"
-        found = api.find(path)
-        if found is not None and found.get("script_name") != self.worker:
-            raise PlatformError(f"It belongs to another Worker, {found.get('script_name')}.")
-        progress(Change("gone" if found is None else "delete", "Workflow", self.worker))
-        if found is not None:
-            api.call("PUT", f"{path}/instances/terminate")
-            api.delete(path)
-
-    def _remove_worker(self, api: Api, progress: Callable[[Change], None]) -> None:
-        path = f"/workers/services/{self.worker}"
-        found = api.find(path)
-        progress(Change("gone" if found is None else "delete", "Worker", self.worker))
-        if found is not None:
-            api.delete(path)
-
-    def _remove_namespace(self, api: Api, progress: Callable[[Change], None]) -> None:
-        found = api.namespace(self.namespace)
-        progress(Change("gone" if found is None else "delete", "KV namespace", self.namespace))
-        if found is not None:
-            api.delete(f"/storage/kv/namespaces/{found}")
-
-    def _config(self, namespace: str | None) -> dict[str, object]:
-        text = (self.folder / "wrangler.jsonc").read_text(encoding="utf-8")
-        text = re.sub(r",(\s*[}\]])", r"\1", re.sub(r"^\s*//.*$", "", text, flags=re.MULTILINE))
-        config: dict[str, object] = json.loads(text)
-        del config["$schema"]
-        # With the id of a namespace that a half-done deploy left, wrangler doesn't try to make it again.
-        binding = {"binding": "RESERVATIONS_KV"} | ({"id": namespace} if namespace else {})
-        return config | {
-            "name": self.worker,
-            "main": str(self.folder / "src" / "index.ts"),
-            "workflows": [
-                {"name": self.worker, "binding": "RESERVATION_WORKFLOW", "class_name": "ReservationWorkflow"}
-            ],
-            "kv_namespaces": [binding],
-            "workers_dev": True,
-        }
-
-    def _wrangler(self, namespace: str | None, token: str) -> Mapping[str, object]:
-        """The record `deploy` of a run of `wrangler deploy`."""
-        # mkdtemp makes the folder 0700: the token is in it for as long as wrangler runs.
-        with tempfile.TemporaryDirectory(prefix="resv-deploy-") as name:
-            work = Path(name)
-            (work / "wrangler.json").write_text(json.dumps(self._config(namespace)))
-            argv = [
-                *(str(self.node.path), "--no-warnings"),
-                *(str(self.folder / "node_modules/wrangler/wrangler-dist/cli.js"), "deploy", "--strict"),
-                *("--config", str(work / "wrangler.json"), "--autoconfig=false"),
-            ]
-            if token:
-                (work / "secrets.json").touch(mode=0o600)
-                (work / "secrets.json").write_text(json.dumps({"API_TOKEN": token}))
-                argv += ["--secrets-file", str(work / "secrets.json")]
-            output = work / "output.ndjson"
-            environ = self.node.environ(self.environ) | _QUIET | {"WRANGLER_OUTPUT_FILE_PATH": str(output)}
-            try:
-                done = subprocess.run(
-                    argv,
-                    cwd=work,
-                    env=environ,
-                    stdin=subprocess.DEVNULL,
-                    capture_output=True,
-                    timeout=WRANGLER_SECONDS,
-                    check=False,
-                )
-            except subprocess.TimeoutExpired as error:
-                raise PlatformError(f"wrangler deploy did not end within {WRANGLER_SECONDS:.0f} s.") from error
-            lines = output.read_text().splitlines() if output.is_file() else []
-            records = {record.get("type"): record for record in map(json.loads, lines) if isinstance(record, dict)}
-        deployed = records.get("deploy")
-        if done.returncode != 0 or deployed is None:
-            message = str(records.get("command-failed", {}).get("message") or "")
-            said = message + "\n" + (done.stdout + done.stderr).decode(errors="replace")
-            for secret in filter(None, (token, self.environ.get("CLOUDFLARE_API_TOKEN"))):
-                message, said = message.replace(secret, "***"), said.replace(secret, "***")
-            raise _refusal(message, said, done.returncode)
-        return deployed
+def _attempt(
+    step: Callable[[Account, str, Callable[[Change], None]], None],
+    account: Account,
+    name: str,
+    progress: Callable[[Change], None],
+) -> ResvError | None:
+    """Why `step` failed; None when it did not."""
+    try:
+        step(account, name, progress)
+    except ResvError as error:
+        return error
+    return None
 
 
-def _refusal(message: str, said: str, code: int) -> ResvError:
-    """The error that wrangler's output `said` tells of."""
-    if "workers.dev subdomain" in said:
-        return NotConfiguredError(
-            "The account has no workers.dev subdomain, which Workflows need.",
-            hint="Register one: https://dash.cloudflare.com/?to=/:account/workers/onboarding",
-            code="subdomain_missing",
-        )
-    if "set a CLOUDFLARE_API_TOKEN" in said or "Authentication error" in said or "Not logged in" in said:
-        return NotConfiguredError(
-            "Cloudflare does not accept the credentials.",
-            hint="Set CLOUDFLARE_API_TOKEN to a token that may edit Workers Scripts and Workers KV Storage.",
-            code="credentials",
-        )
-    if "belong to different workers" in said:
-        return PlatformError(
-            "The Workflow belongs to another Worker.",
-            hint="Deploy under another --stage, or delete that Workflow first.",
-            code="workflow_taken",
-        )
-    detail = " ".join(message.split())[:300] or f"exit code {code}"
-    return PlatformError(f"wrangler deploy failed: {detail}", hint="Run it again: what is done already is kept.")
+def _remove_workflow(account: Account, name: str, progress: Callable[[Change], None]) -> None:
+    path = f"/workflows/{name}"
+    found = account.find(path)
+    if _owner(found) not in ("", name):
+        raise PlatformError(f"It belongs to another Worker, {_owner(found)}.", code="workflow_taken")
+    for change in _workflow_removal(name, found):
+        progress(change)
+        if change.verb == "stop":
+            # wrangler's own call, and not in the API's reference. If it fails: the deletion ends the instances as well.
+            with suppress(PlatformError, TimedOutError):
+                account.call("PUT", f"{path}/instances/terminate")
+        elif change.verb == "delete":
+            account.delete(path)
+
+
+def _remove_worker(account: Account, name: str, progress: Callable[[Change], None]) -> None:
+    found = account.find(f"/workers/services/{name}")
+    progress(_worker_removal(name, found))
+    if found is not None:
+        # Without force the API keeps a Worker that has Durable Objects; with it they go too.
+        account.delete(f"/workers/scripts/{name}?force=true")
+
+
+def _remove_namespace(account: Account, title: str, progress: Callable[[Change], None]) -> None:
+    found = account.namespace(title)
+    progress(_namespace_removal(title, found))
+    if found is not None:
+        account.delete(f"/storage/kv/namespaces/{found}")
+
+
+def _workflow_removal(name: str, found: Mapping[str, object] | None) -> list[Change]:
+    if found is None:
+        return [Change("gone", "Workflow", name)]
+    if _owner(found) not in ("", name):
+        return [Change("keep", "Workflow", name, f"it belongs to another Worker, {_owner(found)}")]
+    stop = []
+    if running := _running(found):
+        stop = [Change("stop", "executions", name, f"{running} {'has' if running == 1 else 'have'} not ended")]
+    return [*stop, Change("delete", "Workflow", name, "with its instances, which may take minutes to end")]
+
+
+def _worker_removal(name: str, found: Mapping[str, object] | None) -> Change:
+    if found is None:
+        return Change("gone", "Worker", name)
+    return Change("delete", "Worker", name, "with the data of its Durable Objects: all seats and reservations")
+
+
+def _namespace_removal(title: str, found: str | None) -> Change:
+    if found is None:
+        return Change("gone", "KV namespace", title)
+    return Change("delete", "KV namespace", title, "with the audit trail")
+
+
+def _owner(workflow: Mapping[str, object] | None) -> str:
+    """The Worker that a Workflow belongs to; "" when there is no Workflow."""
+    return "" if workflow is None else str(workflow.get("script_name"))
+
+
+def _running(workflow: Mapping[str, object]) -> int:
+    """How many instances of it have not ended."""
+    counts = workflow.get("instances")
+    if not isinstance(counts, Mapping):
+        return 0
+    return sum(int(count) for status in _RUNNING if isinstance(count := counts.get(status), int | float))
+
+
+def _where(credentials: Credentials | None) -> list[tuple[str, str]]:
+    if credentials is None:
+        return [("account", UNKNOWN)]
+    return [("account", credentials.account), ("credentials", credentials.source)]
+
+
+def _config(folder: Path, stage: str, namespace: str | None) -> dict[str, object]:
+    """wrangler.jsonc for this stage. `namespace` is the id of the KV namespace; None: wrangler makes one."""
+    text = (folder / "wrangler.jsonc").read_text(encoding="utf-8")
+    text = re.sub(r",(\s*[}\]])", r"\1", re.sub(r"^\s*//.*$", "", text, flags=re.MULTILINE))
+    config: dict[str, object] = json.loads(text)
+    del config["$schema"]
+    name = workflow_name(stage)
+    # With the id of a namespace that a half-done deploy left, wrangler doesn't try to make it again.
+    binding = {"binding": "RESERVATIONS_KV"} | ({"id": namespace} if namespace else {})
+    return config | {
+        "name": name,
+        "main": str(folder / "src" / "index.ts"),
+        "workflows": [{"name": name, "binding": "RESERVATION_WORKFLOW", "class_name": "ReservationWorkflow"}],
+        "kv_namespaces": [binding],
+        "workers_dev": True,
+    }

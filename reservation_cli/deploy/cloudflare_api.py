@@ -1,55 +1,92 @@
-"""The calls to Cloudflare's REST API that plans and teardown make."""
+"""The calls to Cloudflare's REST API that plans, checks and teardown make, and whose account they are made in."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 
 import httpx
 
 from reservation_cli.errors import NotConfiguredError, PlatformError
+from reservation_cli.platforms.cloudflare_errors import CREDENTIALS_HINT, PERMISSIONS, refusal, unreachable
 
 BASE_URL = "https://api.cloudflare.com/client/v4"
 TIMEOUT_SECONDS = 30.0
 PAGE = 100
 
+#: Waits before a throttled call is made again when Cloudflare names none, and the longest that it may name.
+BACKOFF_SECONDS = (1.0, 2.0, 4.0)
+LONGEST_WAIT_SECONDS = 60.0
+
+_GONE = {"workflow_not_deployed", "worker_not_deployed", "namespace_not_found"}
+
 
 @dataclass(frozen=True, slots=True)
-class Api:
+class Credentials:
+    """A token, the account it is used in, where it is from in words, and the API's base URL."""
+
+    token: str = field(repr=False)
+    account: str
+    source: str
+    base: str = BASE_URL
+
+
+def find_credentials(environ: Mapping[str, str], login: Callable[[], str | None]) -> Credentials | None:
+    """What `environ` has, else `wrangler login`; None without any. `login` gives the login's token, or None.
+
+    An account that is not named is asked for. Raises NotConfiguredError unless the token sees exactly one.
+    """
+    if token := environ.get("CLOUDFLARE_API_TOKEN"):
+        source = "CLOUDFLARE_API_TOKEN"
+    elif token := login() or "":
+        source = "wrangler login"
+    else:
+        return None
+    base = (environ.get("CLOUDFLARE_API_BASE_URL") or BASE_URL).rstrip("/")
+    found = Credentials(token, environ.get("CLOUDFLARE_ACCOUNT_ID", ""), source, base)
+    if found.account:
+        return found
+    with Account.of(found) as unnamed:
+        return replace(found, account=_only_one(unnamed.accounts()))
+
+
+def no_credentials() -> NotConfiguredError:
+    """What to say when there are none, and some are needed."""
+    return NotConfiguredError("There are no Cloudflare credentials.", hint=CREDENTIALS_HINT, code="credentials")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
     """The API of one account, to be used as a context manager."""
 
     client: httpx.Client
-    account: str
-
-    @staticmethod
-    def configured(environ: Mapping[str, str]) -> bool:
-        """Whether `environ` has what a call needs."""
-        return bool(environ.get("CLOUDFLARE_API_TOKEN") and environ.get("CLOUDFLARE_ACCOUNT_ID"))
+    id: str
+    sleep: Callable[[float], None] = time.sleep
 
     @classmethod
-    def of(cls, environ: Mapping[str, str]) -> Api:
-        """The API for the credentials in `environ`; NotConfiguredError when there are none."""
-        for name in ("CLOUDFLARE_API_TOKEN", "CLOUDFLARE_ACCOUNT_ID"):
-            if not environ.get(name):
-                raise NotConfiguredError(
-                    f"{name} is not set.", hint=f"Set {name} in the environment or in .env.", code="credentials"
-                )
-        account = environ["CLOUDFLARE_ACCOUNT_ID"]
-        base = environ.get("CLOUDFLARE_API_BASE_URL") or BASE_URL
+    def of(cls, credentials: Credentials) -> Account:
+        """The API with these credentials."""
         client = httpx.Client(
-            base_url=f"{base.rstrip('/')}/accounts/{account}",
-            headers={"authorization": f"Bearer {environ['CLOUDFLARE_API_TOKEN']}"},
+            base_url=credentials.base,
+            headers={"authorization": f"Bearer {credentials.token}"},
             timeout=TIMEOUT_SECONDS,
-            trust_env=not base.startswith("http://127.0.0.1"),
+            # No proxy of the environment may stand between this machine and itself.
+            trust_env=not credentials.base.startswith("http://127.0.0.1"),
         )
-        return cls(client, account)
+        return cls(client, credentials.account)
 
-    def __enter__(self) -> Api:
+    def __enter__(self) -> Account:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.client.close()
+
+    def accounts(self) -> Sequence[Mapping[str, object]]:
+        """The accounts that the token sees, 50 of them at most: id and name."""
+        return _listed(self._ask("GET", "/accounts?per_page=50"))
 
     def find(self, path: str) -> Mapping[str, object] | None:
         """The resource at `path`; None when there is none."""
@@ -64,40 +101,107 @@ class Api:
         """The id of the KV namespace called `title`."""
         page = 1
         while True:
-            listed = self.call("GET", "/storage/kv/namespaces", {"per_page": str(PAGE), "page": str(page)})
-            if not isinstance(listed, list):
-                raise PlatformError("Cloudflare's list of KV namespaces cannot be understood.")
+            path = f"/storage/kv/namespaces?per_page={PAGE}&page={page}"
+            listed = _listed(self.call("GET", path))
             for item in listed:
                 if item.get("title") == title:
-                    return str(item["id"])
+                    return str(item.get("id"))
             if len(listed) < PAGE:
                 return None
             page += 1
 
-    def call(self, method: str, path: str, params: Mapping[str, str] | None = None) -> object:
-        """The answer's `result`; None when there is nothing at `path`. Raises PlatformError for what else is wrong."""
+    def secrets(self, worker: str) -> set[str]:
+        """The names of the Worker's secrets; none when there is no Worker."""
+        return {str(item.get("name")) for item in _listed(self.call("GET", f"/workers/scripts/{worker}/secrets"))}
+
+    def subdomain(self) -> str:
+        """The account's part of workers.dev; NotConfiguredError when it has none."""
+        found = self.find("/workers/subdomain")
+        if found is None or not found.get("subdomain"):
+            raise refusal(404, [{"message": "no subdomain"}], "Cloudflare")
+        return str(found["subdomain"])
+
+    def token_status(self) -> str:
+        """What Cloudflare says of the API token: active, disabled or expired. A token may be a user's or an account's.
+
+        Raises NotConfiguredError when it is neither.
+        """
         try:
-            response = self.client.request(method, path, params=params)
-        except httpx.HTTPError as error:
-            raise PlatformError(f"Cloudflare did not answer {method} {path}: {type(error).__name__}.") from error
-        try:
-            body = response.json()
-        except ValueError:
-            body = None
-        # Only a 404 in Cloudflare's own words: a proxy's, or that of a wrong base URL, must not pass for "gone".
-        if response.status_code == 404 and isinstance(body, dict) and body.get("errors"):
+            found = self._ask("GET", "/user/tokens/verify")
+        except NotConfiguredError:
+            found = self._ask("GET", f"/accounts/{self.id}/tokens/verify")
+        return str(found.get("status")) if isinstance(found, dict) else "unknown"
+
+    def call(self, method: str, path: str) -> object:
+        """The answer's `result`; None when there is nothing at `path`.
+
+        Raises what `refusal` and `unreachable` make of an error. A throttled call is made again, as Cloudflare asks.
+        """
+        return self._ask(method, f"/accounts/{self.id}{path}", path)
+
+    def _ask(self, method: str, path: str, shown: str = "") -> object:
+        asked = f"Cloudflare, {method} {(shown or path).partition('?')[0]}"
+        for backoff in (*BACKOFF_SECONDS, None):
+            try:
+                response = self.client.request(method, path)
+            except httpx.HTTPError as error:
+                raise unreachable(error, asked) from error
+            wait = _retry_after(response)
+            if response.status_code != 429 or backoff is None or (wait or 0) > LONGEST_WAIT_SECONDS:
+                break
+            self.sleep(backoff if wait is None else wait)
+        token = self.client.headers["authorization"].removeprefix("Bearer ")
+        return _result(response.status_code, response.text.replace(token, "***"), asked, wait)
+
+
+def _only_one(accounts: Sequence[Mapping[str, object]]) -> str:
+    if len(accounts) == 1:
+        return str(accounts[0].get("id"))
+    if not accounts:
+        raise NotConfiguredError(
+            "The Cloudflare token sees no account.",
+            hint=f"Set CLOUDFLARE_ACCOUNT_ID, and give the token {PERMISSIONS} in that account.",
+            code="account_unknown",
+        )
+    names = ", ".join(f"{account.get('name')} ({account.get('id')})" for account in accounts[:5])
+    raise NotConfiguredError(
+        f"The Cloudflare credentials reach {len(accounts)} accounts: {names}.",
+        hint="Set CLOUDFLARE_ACCOUNT_ID to one of them, in the environment or in .env.",
+        code="account_unknown",
+    )
+
+
+def _result(status: int, text: str, asked: str, wait: float | None) -> object:
+    try:
+        body = json.loads(text)
+    except ValueError:
+        body = None
+    if status >= 400:
+        errors = body.get("errors") if isinstance(body, dict) else None
+        error = refusal(status, errors if isinstance(errors, list) else [], asked, wait)
+        # Only what is told in Cloudflare's own words is gone: not what a proxy or a wrong account does not know.
+        if status == 404 and error.code in _GONE:
             return None
-        if response.status_code in (401, 403):
-            raise PlatformError(
-                f"Cloudflare refuses the credentials for {method} {path}.",
-                hint="The token must be valid and may edit Workers Scripts and Workers KV Storage.",
-                code="credentials",
-            )
-        if response.is_error or not isinstance(body, dict):
-            errors = body.get("errors") if isinstance(body, dict) else None
-            said = "; ".join(f"{e.get('message')} ({e.get('code')})" for e in errors) if errors else ""
-            raise PlatformError(
-                f"Cloudflare answered {method} {path} with {response.status_code}: {said or 'no reason given'}.",
-                hint="Run the command again; what is done already is kept.",
-            )
-        return body.get("result")
+        raise error
+    if not isinstance(body, dict):
+        raise PlatformError(
+            f"{asked}: the answer ({status}) is not the JSON that Cloudflare documents.",
+            hint="Look at the proxy and at CLOUDFLARE_API_BASE_URL, and run it again.",
+            code="not_understood",
+        )
+    return body.get("result")
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    """Seconds; Cloudflare gives no dates."""
+    said = response.headers.get("retry-after", "")
+    return float(said) if said.isdigit() else None
+
+
+def _listed(result: object) -> Sequence[Mapping[str, object]]:
+    """A list of objects; an empty one for None."""
+    if result is None:
+        return []
+    if not isinstance(result, list) or not all(isinstance(item, dict) for item in result):
+        raise PlatformError("Cloudflare's list cannot be understood.", code="not_understood")
+    return result

@@ -40,6 +40,10 @@ class Trouble:
     cause: str
     fix: str
 
+    def error(self, what: str, said: str = "") -> ResvError:
+        """Our error: it happened to `what`, in the words `said`."""
+        return self.kind(f"{what}: {self.cause}" + (f" ({said})" if said else ""), hint=self.fix, code=self.code)
+
 
 TROUBLES = (
     Trouble(
@@ -48,7 +52,7 @@ TROUBLES = (
         ConflictError,
         "reservation_conflict",
         "An instance with that id exists already.",
-        "Choose another --id, or follow the one there is: resv status REF",
+        "Choose another --id, or look at the one there is: resv status REF",
     ),
     Trouble(
         r"instance\.not_found",
@@ -73,6 +77,14 @@ TROUBLES = (
         "workflow_taken",
         "A Workflow of this name belongs to another Worker.",
         "Deploy under another --stage, or delete that Workflow first: npx wrangler workflows delete NAME",
+    ),
+    Trouble(
+        r"because of conflicts|set via the Cloudflare Dashboard|updated via the script API",
+        (),
+        PlatformError,
+        "changed_elsewhere",
+        "The Worker was changed elsewhere since it was deployed, in the dashboard or by the API.",
+        "Take the change back there, or begin anew: resv teardown cloudflare",
     ),
     Trouble(
         r"workflow(s\.api\.error\.workflow)?[. ]not[_ ]found",
@@ -140,7 +152,8 @@ TROUBLES = (
         f"The token must be valid, and have {PERMISSIONS} in the account that CLOUDFLARE_ACCOUNT_ID names.",
     ),
     Trouble(
-        r"requests per \d+ seconds|[Rr]ate.?limit|[Tt]oo many requests|throttling your request",
+        r"requests per \d+ seconds|[Rr]ate.?limit|[Tt]oo many requests|throttling your request"
+        r"|\"Retry-After\" header",
         (971, 10429),
         PlatformError,
         "throttled",
@@ -180,6 +193,22 @@ TROUBLES = (
         "Run it again in a moment; what is done already is kept.",
     ),
     Trouble(
+        r"malformed response|WAF block page",
+        (),
+        PlatformError,
+        "not_understood",
+        "Something other than Cloudflare's API answered, or its firewall did.",
+        "Look at the proxy and at CLOUDFLARE_API_BASE_URL, and run it again.",
+    ),
+    Trouble(
+        r"fetch failed|ECONNREFUSED|ECONNRESET|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|socket hang up|other side closed",
+        (),
+        PlatformError,
+        "unreachable",
+        "Cloudflare cannot be reached.",
+        "Look at the network, and run it again; what is done already is kept.",
+    ),
+    Trouble(
         r"[Ww]orker's code had hung|code had hung",
         (),
         PlatformError,
@@ -199,10 +228,11 @@ def explain(told: str | int) -> Trouble | None:
     return next(by_message, None) or next(filter(None, by_code), None)
 
 
-def refusal(status: int, errors: Sequence[object], asked: str) -> ResvError:
+def refusal(status: int, errors: Sequence[object], asked: str, wait: float | None = None) -> ResvError:
     """Our error for an answer of the API: its HTTP status, its `errors` ({code, message} each), and what was asked.
 
-    `asked` begins the message: "Cloudflare, GET /workflows/reservation-workflow-dev". Nothing of a secret may be in it.
+    `asked` begins the message: "Cloudflare, GET /workflows/reservation-workflow-dev". `wait`: its Retry-After, in
+    seconds.
     """
     told = [(_number(error.get("code")), _line(error.get("message"))) for error in errors if isinstance(error, Mapping)]
     known = next(filter(None, (explain(message) or explain(code) for code, message in told)), None)
@@ -210,12 +240,15 @@ def refusal(status: int, errors: Sequence[object], asked: str) -> ResvError:
     if known is None or status == 429:
         known = _by_status(status) or known
     if known is not None:
-        return known.kind(f"{asked}: {known.cause} ({said})", hint=known.fix, code=known.code)
+        error = known.error(asked, said)
+        if wait is not None:
+            error.hint = f"Wait {wait:.0f} s and run it again; what is done already is kept."
+        return error
     if status == 404:
         return NotFoundError(f"{asked}: {said}", hint="`resv list` shows what there is.")
     if status >= 500:
         return PlatformError(f"{asked}: Cloudflare failed: {said}", hint="Run it again; what is done already is kept.")
-    return PlatformError(f"{asked} refused: {said}")
+    return PlatformError(f"{asked} refused: {said}", hint="Mend that and run it again; what is done already is kept.")
 
 
 def unreachable(error: httpx.HTTPError, asked: str) -> ResvError:
