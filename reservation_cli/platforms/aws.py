@@ -31,20 +31,17 @@ from reservation_cli.domain.reservation import (
 from reservation_cli.domain.timeline import Engine, ExecutionStatus, Timeline
 from reservation_cli.errors import ConflictError, NotFoundError, PlatformError, ResvError, TimedOutError
 from reservation_cli.local.stack import Stack
-from reservation_cli.platforms.aws_errors import translated, unreadable
 from reservation_cli.platforms.aws_history import Event, timeline_from_history
-from reservation_cli.platforms.aws_session import Aws
-from reservation_cli.platforms.pace import Pace
 from reservation_cli.platforms.payloads import Lane
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
+    from reservation_cli.platforms.pace import Pace
+
 HOLD_WAIT_SECONDS = 5.0
 PAGE = 1000
 AT_ONCE = 4
-# AWS allows 15 calls of GetDurableExecutionHistory a second; other processes share them, and try again when refused.
-HISTORY_PACE = Pace(burst=4, per_second=10)
 # PAUSING still runs, up to its next checkpoint. DELETING is not here: it has ended, but no longer says how.
 _STATUSES: dict[str, ExecutionStatus] = {
     "RUNNING": "running",
@@ -108,12 +105,14 @@ class AwsClient:
         deployment: AwsDeployment,
         environ: Mapping[str, str],
         config: Config | None = None,
-        pace: Pace = HISTORY_PACE,
+        pace: Pace | None = None,
     ) -> AwsClient:
         """The functions of `deployment`. Raises NotConfiguredError without credentials, before any call.
 
         `config` changes how the client calls (time limits, attempts), `pace` how often it asks for a history.
         """
+        from reservation_cli.platforms.aws_session import HISTORY_PACE, Aws  # deferred: 3 ms, for the cloud only
+
         aws = Aws.of(environ)
         aws.require_credentials(deployment.label)
         api = aws.client("lambda", deployment.region, config)
@@ -128,7 +127,7 @@ class AwsClient:
             deployment.function,
             QUALIFIER,
             deployment.seats_function,
-            pace=pace,
+            pace=pace or HISTORY_PACE,
         )
 
     def reserve(self, request: ReservationRequest) -> Timeline:
@@ -302,10 +301,16 @@ class AwsClient:
         except (ClientError, BotoCoreError) as error:
             if self.target == "local":
                 raise _local_error(error, self.lane) from error
+            from reservation_cli.platforms.aws_errors import translated  # deferred: as in cloud()
+
             raise translated(error, self.lane.label) from error
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             # botocore's parser takes the shape of an answer for granted.
-            raise unreadable(self.lane.label) from error
+            raise PlatformError(
+                f"{self.lane.label}: the answer cannot be read: it is not what AWS's API answers.",
+                hint="Look at `resv logs aws`, and ask again.",
+                code="not_understood",
+            ) from error
         return answer
 
 

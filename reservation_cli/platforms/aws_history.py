@@ -15,7 +15,6 @@ from datetime import UTC, datetime, timedelta
 
 from reservation_cli.domain.reservation import ReservationRequest, parse_time
 from reservation_cli.domain.timeline import Attempt, ExecutionStatus, Span, SpanStatus, Timeline, scheduled_end
-from reservation_cli.platforms.aws_errors import explain
 from reservation_cli.platforms.payloads import (
     Lane,
     clock_of,
@@ -86,7 +85,12 @@ def request_ids(events: Iterable[Event]) -> tuple[str, ...]:
 
 def _notes(errors: Iterable[str | None]) -> tuple[str, ...]:
     """What is known of the errors: cause and fix, each once."""
-    known = [trouble for error in errors if error and (trouble := explain(error))]
+    told = [error for error in errors if error]
+    if not told:
+        return ()
+    from reservation_cli.platforms.aws_errors import explain  # deferred: 1 ms, and errors are few
+
+    known = [trouble for error in told if (trouble := explain(error))]
     return tuple(dict.fromkeys(f"{trouble.cause} {trouble.fix}" for trouble in known))
 
 

@@ -15,11 +15,14 @@ from botocore.session import Session
 
 from reservation_cli.errors import NotConfiguredError
 from reservation_cli.platforms.aws_errors import CREDENTIALS_HINT, UnreadableAnswerError, translated
+from reservation_cli.platforms.pace import Pace
 
 if TYPE_CHECKING:
     from botocore.credentials import ReadOnlyCredentials
     from botocore.model import OperationModel
 
+# AWS allows 15 calls of GetDurableExecutionHistory a second; other processes share them, and try again when refused.
+HISTORY_PACE = Pace(burst=4, per_second=10)
 # AWS_ENDPOINT_URL_<SERVICE> has the service's id, which is mostly the client's name.
 _SERVICE_IDS = {"logs": "CLOUDWATCH_LOGS"}
 
