@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
 from reservation_cli.deploy.change import UNKNOWN, Change, Leftover
-from reservation_cli.deploy.cloudflare_api import Account, Credentials, no_credentials
+from reservation_cli.deploy.cloudflare_api import Account, Credentials, find_credentials, no_credentials
 from reservation_cli.deploy.wrangler import Deployed, Wrangler
 from reservation_cli.domain.deployment import CloudflareDeployment, workflow_name
 from reservation_cli.errors import NotConfiguredError, PlatformError, ResvError, TimedOutError
@@ -26,18 +27,23 @@ def namespace_name(stage: str) -> str:
     return f"{workflow_name(stage)}-reservations-kv"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: they allow no cached_property
 class CloudflareDeployer:
-    """The deploy of a stage. `wrangler` gives one that is ready to run; only `apply` calls it.
+    """The deploy of a stage. `wrangler` gives one that is ready to run, and is called by `apply` and for its login.
 
     `token` is the bearer token of an earlier deploy, kept by this one; "" makes a new one. `public` needs none.
     """
 
     stage: str
-    credentials: Credentials | None
-    wrangler: Callable[[], Wrangler]
+    environ: Mapping[str, str] = field(repr=False)
+    wrangler: Callable[[], Wrangler] = field(repr=False)
     public: bool = False
     token: str = field(default="", repr=False)
+
+    @cached_property
+    def credentials(self) -> Credentials | None:
+        """See find_credentials. Kept, for to ask wrangler takes a second."""
+        return find_credentials(self.environ, _login(self.wrangler))
 
     def where(self) -> list[tuple[str, str]]:
         """See Deployer.where."""
@@ -158,12 +164,18 @@ class CloudflareDeployer:
             )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: they allow no cached_property
 class CloudflareRemover:
-    """The teardown of a stage. All is found by its name."""
+    """The teardown of a stage. All is found by its name. `wrangler` is called for its login only."""
 
     stage: str
-    credentials: Credentials | None
+    environ: Mapping[str, str] = field(repr=False)
+    wrangler: Callable[[], Wrangler] = field(repr=False)
+
+    @cached_property
+    def credentials(self) -> Credentials | None:
+        """See find_credentials. Kept, for to ask wrangler takes a second."""
+        return find_credentials(self.environ, _login(self.wrangler))
 
     def where(self) -> list[tuple[str, str]]:
         """See Remover.where."""
@@ -290,6 +302,16 @@ def _running(workflow: Mapping[str, object]) -> int:
     if not isinstance(counts, Mapping):
         return 0
     return sum(int(count) for status in _RUNNING if isinstance(count := counts.get(status), int | float))
+
+
+def _login(wrangler: Callable[[], Wrangler]) -> Callable[[], str | None]:
+    def token() -> str | None:
+        try:
+            return wrangler().login_token()
+        except NotConfiguredError:  # no Node.js or no packages: nobody has logged in with this wrangler
+            return None
+
+    return token
 
 
 def _where(credentials: Credentials | None) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ import pytest
 
 from reservation_cli.deploy.change import Change
 from reservation_cli.deploy.cloudflare import CloudflareDeployer, CloudflareRemover
-from reservation_cli.deploy.cloudflare_api import Account, Credentials, find_credentials
+from reservation_cli.deploy.cloudflare_api import Account, find_credentials
 from reservation_cli.deploy.wrangler import Wrangler
 from reservation_cli.errors import NotConfiguredError, PlatformError, ResvError, TimedOutError
 from reservation_cli.local.node import Node, find_node
@@ -64,14 +64,16 @@ class Kit:
         return Wrangler(self.node, FOLDER, self.environ)
 
     @property
-    def credentials(self) -> Credentials | None:
-        return find_credentials(self.environ, lambda: None)
+    def account(self) -> Account:
+        credentials = find_credentials(self.environ, lambda: None)
+        assert credentials is not None
+        return Account.of(credentials)
 
     def deployer(self, token: str = "", public: bool = False) -> CloudflareDeployer:
-        return CloudflareDeployer("dev", self.credentials, lambda: self.wrangler, public, token)
+        return CloudflareDeployer("dev", self.environ, lambda: self.wrangler, public, token)
 
     def remover(self) -> CloudflareRemover:
-        return CloudflareRemover("dev", self.credentials)
+        return CloudflareRemover("dev", self.environ, lambda: self.wrangler)
 
     def told(self, change: Change) -> None:
         self.progress.append(change)
@@ -258,19 +260,17 @@ exec {kit.node.path} "$@"
 @pytest.mark.stack
 def test_a_login_of_wrangler_serves_as_well(fake: FakeCloudflare, kit: Kit) -> None:
     kit.without("CLOUDFLARE_API_TOKEN", "CLOUDFLARE_ACCOUNT_ID")
-    assert find_credentials(kit.environ, kit.wrangler.login_token) is None
+    assert kit.deployer().where() == [("account", "unknown")]
     login = kit.home / "config" / ".wrangler" / "config" / "default.toml"
     login.parent.mkdir(parents=True)
     login.write_text(
         'oauth_token = "token-of-the-login"\nrefresh_token = "renews"\nexpiration_time = "2999-01-01T00:00:00.000Z"\n'
     )
     fake.tokens = {"token-of-the-login"}
-    credentials = find_credentials(kit.environ, kit.wrangler.login_token)
-    assert credentials is not None
-    assert (credentials.account, credentials.source) == (ACCOUNT, "wrangler login")
-    deployed = CloudflareDeployer("dev", credentials, lambda: kit.wrangler).apply(kit.told)
-    assert deployed.account == ACCOUNT
-    assert CloudflareRemover("dev", credentials).remove(kit.told) == []
+    deployer = kit.deployer()
+    assert deployer.where() == [("account", ACCOUNT), ("credentials", "wrangler login")]
+    assert deployer.apply(kit.told).account == ACCOUNT
+    assert kit.remover().remove(kit.told) == []
     assert fake.empty
 
 
@@ -279,11 +279,11 @@ def test_the_account_is_the_only_one_that_the_token_sees(fake: FakeCloudflare, k
     assert kit.deployer().where() == [("account", ACCOUNT), ("credentials", "CLOUDFLARE_API_TOKEN")]
     fake.accounts["f" * 32] = "Other"
     with pytest.raises(NotConfiguredError, match=r"Acme.*Other") as raised:
-        kit.deployer()
+        kit.deployer().changes()
     assert "CLOUDFLARE_ACCOUNT_ID" in str(raised.value.hint)
     fake.accounts.clear()
     with pytest.raises(NotConfiguredError, match="no account"):
-        kit.deployer()
+        kit.remover().removals()
 
 
 def test_plans_write_nothing(fake: FakeCloudflare, kit: Kit) -> None:
@@ -302,16 +302,19 @@ def test_plans_write_nothing(fake: FakeCloudflare, kit: Kit) -> None:
     assert fake.writes == []
 
 
-def test_without_credentials_all_is_unknown(fake: FakeCloudflare, kit: Kit) -> None:
-    kit.without("CLOUDFLARE_API_TOKEN")
-    assert {verb for verb, _ in shown([*kit.deployer().changes(), *kit.remover().removals()])} == {"unknown"}
-    assert kit.deployer().where() == [("account", "unknown")]
+def test_without_credentials_and_without_node_all_is_unknown(fake: FakeCloudflare) -> None:
+    def missing() -> Wrangler:
+        raise NotConfiguredError("There is no Node.js.")
+
+    deployer, remover = CloudflareDeployer("dev", {}, missing), CloudflareRemover("dev", {}, missing)
+    assert {verb for verb, _ in shown([*deployer.changes(), *remover.removals()])} == {"unknown"}
+    assert deployer.where() == [("account", "unknown")]
     with pytest.raises(NotConfiguredError) as raised:
-        kit.deployer().apply(kit.told)
+        deployer.apply(lambda _: None)
     assert "CLOUDFLARE_API_TOKEN" in str(raised.value.hint)
     assert "wrangler login" in str(raised.value.hint)
-    with pytest.raises(NotConfiguredError):
-        kit.remover().remove(kit.told)
+    with pytest.raises(NotConfiguredError, match="no Cloudflare credentials"):
+        remover.remove(lambda _: None)
     assert fake.calls == []
 
 
@@ -445,9 +448,8 @@ def test_throttled_calls_are_made_again_as_cloudflare_asks(
 ) -> None:
     headers = {} if retry_after is None else {"retry-after": retry_after}
     fake.faults = [Fault(status=429, headers=headers, times=9)]
-    assert kit.credentials is not None
     waited: list[float] = []
-    with replace(Account.of(kit.credentials), sleep=waited.append) as account, pytest.raises(PlatformError) as raised:
+    with replace(kit.account, sleep=waited.append) as account, pytest.raises(PlatformError) as raised:
         account.find(f"/workflows/{NAME}")
     assert waited == waits
     assert raised.value.code == "throttled"
@@ -461,8 +463,7 @@ def test_a_short_throttling_is_not_noticed(fake: FakeCloudflare, kit: Kit) -> No
 
 
 def test_the_status_of_the_token_is_asked_of_user_and_account(fake: FakeCloudflare, kit: Kit) -> None:
-    assert kit.credentials is not None
-    with Account.of(kit.credentials) as account:
+    with kit.account as account:
         assert account.token_status() == "active"
         fake.tokens.clear()
         with pytest.raises(NotConfiguredError):
@@ -514,5 +515,5 @@ def test_a_deploy_without_address_is_told(fake: FakeCloudflare, kit: Kit) -> Non
     )
     (kit.home / "half" / "wrangler.jsonc").write_text((FOLDER / "wrangler.jsonc").read_text())
     with pytest.raises(PlatformError) as raised:
-        CloudflareDeployer("dev", kit.credentials, lambda: wrangler).apply(kit.told)
+        CloudflareDeployer("dev", kit.environ, lambda: wrangler).apply(kit.told)
     assert raised.value.code == "no_address"
