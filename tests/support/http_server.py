@@ -10,6 +10,10 @@ from fnmatch import fnmatchcase
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 Answer = tuple[int, Mapping[str, str], bytes]
+#: The connection is closed without a word.
+CUT: Answer = (0, {}, b"")
+#: No answer comes for as long as the server runs.
+SILENCE: Answer = (-1, {}, b"")
 NOTHING: Answer = (404, {"content-type": "text/html"}, b"<h1>nothing here</h1>")
 
 
@@ -19,7 +23,10 @@ class Answers:
 
     url: str = ""
     prepared: dict[tuple[str, str], Answer] = field(default_factory=dict)
+    before: dict[tuple[str, str], list[Answer]] = field(default_factory=dict)
     seen: list[tuple[str, str, bytes]] = field(default_factory=list)
+    authorizations: list[str | None] = field(default_factory=list)
+    over: threading.Event = field(default_factory=threading.Event)
     after_each: Callable[[str, str], None] = lambda _method, _path: None
 
     def give(self, method: str, path: str, body: str | bytes, status: int = 200, **headers: str) -> None:
@@ -28,8 +35,15 @@ class Answers:
         content = body.encode() if isinstance(body, str) else body
         self.prepared[method, path] = (status, {"content-type": "application/json", **named}, content)
 
+    def first(self, method: str, path: str, *answers: Answer) -> None:
+        """Give these answers, one a request, before the one that `give` has prepared for the same pattern."""
+        self.before[method, path] = list(answers)
+
     def find(self, method: str, path: str) -> Answer:
         """The answer prepared for this request."""
+        for (known, pattern), answers in self.before.items():
+            if known == method and fnmatchcase(path, pattern) and answers:
+                return answers.pop(0)
         for (known, pattern), answer in self.prepared.items():
             if known == method and fnmatchcase(path, pattern):
                 return answer
@@ -51,11 +65,18 @@ def serving() -> Iterator[Answers]:
         def _answer(self, method: str) -> None:
             sent = self.rfile.read(int(self.headers.get("content-length") or 0))
             answers.seen.append((method, self.path, sent))
-            status, headers, body = answers.find(method, self.path.partition("?")[0])
+            answers.authorizations.append(self.headers.get("authorization"))
+            answer = answers.find(method, self.path.partition("?")[0])
+            if answer is SILENCE:
+                answers.over.wait()
+            if answer in (CUT, SILENCE):
+                return
+            status, headers, body = answer
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
-            self.send_header("content-length", str(len(body)))
+            if "content-length" not in headers:
+                self.send_header("content-length", str(len(body)))
             self.end_headers()
             answers.after_each(method, self.path)
             self.wfile.write(body)
@@ -70,6 +91,7 @@ def serving() -> Iterator[Answers]:
     try:
         yield answers
     finally:
+        answers.over.set()
         server.shutdown()
         thread.join()
         server.server_close()
