@@ -15,6 +15,7 @@ from reservation_cli.domain.reservation import (
     Reservation,
     ReservationRequest,
     Target,
+    format_duration,
     format_time,
 )
 
@@ -24,6 +25,10 @@ ExecutionStatus = Literal[
     "queued", "running", "waiting", "paused", "succeeded", "failed", "timed_out", "stopped", "unknown"
 ]
 
+#: Clocks that are less far apart are drawn as they are.
+CLOCKS_AGREE = timedelta(seconds=1)
+#: What an accepted execution may take to start.
+LATEST_START = timedelta(seconds=30)
 ENDED: frozenset[ExecutionStatus] = frozenset({"succeeded", "failed", "timed_out", "stopped"})
 
 
@@ -124,8 +129,35 @@ class Timeline:
 
     @property
     def origin(self) -> datetime | None:
-        """t = 0 of this lane: when the request was sent, else when the execution started."""
-        return self.requested_at or self.started
+        """t = 0 of this lane: when the request was sent, else (or if that cannot be right) when it started."""
+        return self.started if self.implausible_delay is not None else self.requested_at or self.started
+
+    @property
+    def implausible_delay(self) -> timedelta | None:
+        """From the request, by this machine's clock, to the start, by the service's, where that fits no request.
+
+        An execution cannot start before its request is sent, nor, as a rule, long after that is accepted. On the local
+        stack both clocks are one, and a late start is a late start.
+        """
+        if self.requested_at is None or self.started is None:
+            return None
+        delay = self.started - self.requested_at
+        latest = timedelta(milliseconds=self.accept_ms or 0) + LATEST_START
+        return delay if delay < -CLOCKS_AGREE or (self.target == "cloud" and delay > latest) else None
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """`notes`, and why t = 0 is not when the request was sent."""
+        delay = self.implausible_delay
+        if delay is None:
+            return self.notes
+        apart, early = format_duration(abs(delay.total_seconds())), delay < timedelta()
+        when, why = ("before", "it had been made before") if early else ("after", "it had to wait")
+        return (
+            *self.notes,
+            f"It started {apart} {when} this machine sent the request: {why}, or the clocks differ."
+            " t = 0 is when it started; durations are the platform's own.",
+        )
 
 
 def scheduled_end(start: datetime | None, hold_seconds: int | None) -> datetime | None:
@@ -150,7 +182,7 @@ def as_json(timeline: Timeline) -> dict[str, object]:
         "ended": format_time(timeline.ended),
         "as_of": format_time(timeline.as_of),
         "error": timeline.error,
-        "notes": list(timeline.notes),
+        "notes": list(timeline.remarks),
         "reservation": _reservation_json(timeline.reservation),
         "spans": [_span_json(span) for span in timeline.spans],
     }

@@ -299,19 +299,28 @@ class AwsClient:
         try:
             answer: dict[str, Any] = operation(**arguments)
         except (ClientError, BotoCoreError) as error:
-            if self.target == "local":
-                raise _local_error(error, self.lane) from error
-            from reservation_cli.platforms.aws_errors import translated  # deferred: as in cloud()
-
-            raise translated(error, self.lane.label) from error
+            raise self._told(error) from error
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             # botocore's parser takes the shape of an answer for granted.
-            raise PlatformError(
-                f"{self.lane.label}: the answer cannot be read: it is not what AWS's API answers.",
-                hint="Look at `resv logs aws`, and ask again.",
-                code="not_understood",
-            ) from error
+            raise self._unreadable() from error
         return answer
+
+    def _told(self, error: ClientError | BotoCoreError) -> ResvError:
+        if self.target == "local":
+            return _local_error(error, self.lane)
+        from reservation_cli.platforms.aws_errors import translated  # deferred: as in cloud()
+
+        return translated(error, self.lane.label)
+
+    def _unreadable(self) -> ResvError:
+        if self.target == "local":
+            return PlatformError(
+                f"{self.lane.label} answered with something that cannot be read.",
+                hint="`resv logs aws` shows what happened to it.",
+            )
+        from reservation_cli.platforms.aws_errors import unreadable  # deferred: as in cloud()
+
+        return unreadable(self.lane.label)
 
 
 def _seat_error(body: Mapping[str, object], name: str) -> ResvError:

@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from reservation_cli.domain.timeline import ENDED, Attempt, ExecutionStatus, Span, as_json, scheduled_end
+from reservation_cli.domain.comparison import metrics
+from reservation_cli.domain.reservation import Target, format_time
+from reservation_cli.domain.timeline import ENDED, Attempt, ExecutionStatus, Span, Timeline, as_json, scheduled_end
 from support import timelines
 from support.timelines import at
 
@@ -53,6 +55,52 @@ def test_origin_is_the_request_else_the_start() -> None:
     assert lane.origin == at(0)
     assert replace(lane, requested_at=None).origin == at(4)
     assert replace(lane, requested_at=None, started=None).origin is None
+
+
+def mistimed(requested: float, target: Target = "cloud", accept_ms: float | None = 30.0) -> Timeline:
+    """A lane that started 4 ms after T0, and whose request was sent at `requested` by this machine's clock."""
+    return replace(timelines.cloudflare_expired(), target=target, requested_at=at(requested), accept_ms=accept_ms)
+
+
+@pytest.mark.parametrize("requested", [0, 20, 1_000, -1_000, -30_000])
+def test_a_delay_that_a_request_can_have_is_believed(requested: float) -> None:
+    lane = mistimed(requested)
+    assert (lane.origin, lane.implausible_delay, lane.remarks) == (at(requested), None, ())
+
+
+@pytest.mark.parametrize(
+    ("requested", "words"),
+    [(600_004, "It started 10m before this machine sent the request"), (-599_996, "It started 10m after this machine")],
+)
+def test_a_clock_that_cannot_be_right_is_left_out_and_told(requested: float, words: str) -> None:
+    lane = mistimed(requested)
+    assert lane.origin == lane.started
+    (remark,) = lane.remarks
+    assert words in remark
+    assert "t = 0 is when it started" in remark
+    assert as_json(lane)["notes"] == [remark]
+    assert as_json(lane)["requested_at"] == format_time(at(requested))
+
+
+@pytest.mark.parametrize("minutes", [-10, 10])
+def test_a_wrong_clock_changes_no_metric(minutes: int) -> None:
+    assert metrics(mistimed(minutes * 60_000)) == metrics(mistimed(0))
+
+
+def test_on_the_local_stack_a_late_start_is_a_late_start() -> None:
+    assert mistimed(-600_000, "local").origin == at(-600_000)
+    assert mistimed(600_000, "local").origin == at(4)
+
+
+def test_a_slow_answer_is_no_late_start() -> None:
+    assert mistimed(-60_000, accept_ms=45_000.0).origin == at(-60_000)
+    assert mistimed(-60_000, accept_ms=None).origin == at(4)
+
+
+def test_other_notes_stay() -> None:
+    lane = replace(mistimed(600_000), notes=("Told by the Worker.",))
+    assert lane.remarks[0] == "Told by the Worker."
+    assert len(lane.remarks) == 2
 
 
 def test_a_body_needs_both_ends() -> None:
