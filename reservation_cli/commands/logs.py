@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from reservation_cli import lanes, logs
-from reservation_cli.domain.arn import parse_arn
+from reservation_cli import log_sources
+from reservation_cli.domain.reservation import PLATFORMS
 from reservation_cli.errors import NotFoundError
-from reservation_cli.options import Json, begin
+from reservation_cli.options import Json, Local, Stage, begin
 
 
 def command(
@@ -17,22 +17,20 @@ def command(
     what: Annotated[str, typer.Argument(metavar="[cloudflare|aws|REF]", help="Whose lines; all by default.")] = "all",
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for further lines.")] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many of the newest lines of each log.")] = 100,
+    local: Local = False,
+    stage: Stage = None,
     json: Json = False,
 ) -> None:
-    """Show the logs of the local stack: all, of one platform, or the lines about one reservation."""
-    me = begin(context, json)
-    home = me.settings.home
-    about = None
-    if what not in logs.LOGS:
-        ref = lanes.resolve(home, what)
-        about = parse_arn(ref).name if ref.startswith("arn:") else ref
-    names = logs.LOGS.get(what, logs.LOGS["all"])
-    found = list(logs.tail(home, names, about, lines))
-    if about and not found and not follow:
-        raise NotFoundError(f"No log mentions {about}.", hint="The logs keep the newest two megabytes of each part.")
-    for source in (found, *([logs.grow(home, names, about)] if follow else [])):
-        for line in source:
+    """Show logs, of the local stack or of what is deployed: all, of one platform, or about one reservation."""
+    me = begin(context, json, local, stage)
+    found = log_sources.sources(me, what, lines)
+    shown = False
+    for each in (log_sources.past, *([log_sources.follow] if follow else [])):
+        for line in each(found):
+            shown = True
             if json:
                 me.output.line({"log": line.log, "text": line.text})
             else:
                 me.output.text(f"{line.log:<10} {line.text}")
+        if not (shown or follow or what in ("all", *PLATFORMS)):
+            raise NotFoundError(f"No log mentions {what}.", hint="Logs are kept for a while only: see README.")

@@ -79,7 +79,7 @@ def remover(settings: Settings, platform: str, stage: str, region: str | None, p
         return AwsRemover(stage, _region(settings, stage, region), settings.environ)
     from reservation_cli.deploy.cloudflare import CloudflareRemover
 
-    return CloudflareRemover(stage, settings.environ, partial(_wrangler, settings, progress))
+    return CloudflareRemover(stage, settings.environ, partial(wrangler, settings, progress))
 
 
 def _aws(settings: Settings, choice: Choice, progress: Progress | None) -> tuple[Deployer, list[tuple[str, str]]]:
@@ -122,8 +122,8 @@ def _cloudflare(settings: Settings, choice: Choice, progress: Progress | None) -
 
     known = store.deployments(settings.home, "cloudflare").get(choice.stage)
     token = known.token if isinstance(known, CloudflareDeployment) else ""
-    wrangler = partial(_wrangler, settings, progress)
-    return CloudflareDeployer(choice.stage, settings.environ, wrangler, choice.public, token)
+    ready = partial(wrangler, settings, progress)
+    return CloudflareDeployer(choice.stage, settings.environ, ready, choice.public, token)
 
 
 def _region(settings: Settings, stage: str, flag: str | None) -> str:
@@ -141,11 +141,18 @@ def _bundle(settings: Settings, progress: Progress | None) -> Path | None:
     return folder and folder / halves.BUNDLE
 
 
-def _wrangler(settings: Settings, progress: Progress | None) -> Wrangler:
+def wrangler(settings: Settings, progress: Progress | None) -> Wrangler:
+    """The wrangler of cf-workflow. NotConfiguredError when it is not installed, and there is no `progress` to do it."""
     from reservation_cli.deploy.wrangler import Wrangler
 
     node = find_node(settings.environ)
-    return Wrangler(node, _prepared("cf-workflow", settings, node, progress or (lambda _: None)), settings.environ)
+    if progress is None:
+        folder = halves.installed("cf-workflow", node, settings.environ)
+        if folder is None:
+            raise NotConfiguredError("wrangler is not installed yet.", hint="`resv deploy cloudflare` installs it.")
+    else:
+        folder = _prepared("cf-workflow", settings, node, progress)
+    return Wrangler(node, folder, settings.environ)
 
 
 def _prepared(half: str, settings: Settings, node: Node, progress: Progress) -> Path:

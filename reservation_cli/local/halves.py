@@ -57,9 +57,15 @@ def prepare(half: str, node: Node, environ: Mapping[str, str], log: Path, progre
 
 
 def ready(half: str, environ: Mapping[str, str]) -> Path | None:
-    """The folder of `half` when its bundle is built and up to date; None when `prepare` has something to do."""
-    folder = _source(half) or _copied(half, cache_folder(environ))
+    """The folder of `half` when its bundle is built and up to date; None when `prepare` has that to do."""
+    folder = _place(half, environ)
     return folder if folder.is_dir() and _is_built(half, folder) else None
+
+
+def installed(half: str, node: Node, environ: Mapping[str, str]) -> Path | None:
+    """The folder of `half` when its packages are installed for `node`; None when `prepare` has that to do."""
+    folder = _place(half, environ)
+    return folder if _is_installed(folder, node) else None
 
 
 def infra_folder() -> Path:
@@ -107,6 +113,10 @@ def _copy(half: str, cache: Path, progress: Callable[[str], None]) -> Path:
                 shutil.copytree(shipped, beside)
                 beside.rename(folder)
     return folder
+
+
+def _place(half: str, environ: Mapping[str, str]) -> Path:
+    return _source(half) or _copied(half, cache_folder(environ))
 
 
 def _copied(half: str, cache: Path) -> Path:

@@ -1,0 +1,120 @@
+"""Whose lines `resv logs` shows: of the local stack's parts, of a deployment on AWS, of one on Cloudflare."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from reservation_cli import lanes, logs
+from reservation_cli.domain.arn import parse_arn
+from reservation_cli.domain.deployment import AwsDeployment, CloudflareDeployment
+from reservation_cli.domain.reservation import PLATFORMS, Platform
+from reservation_cli.errors import NotFoundError
+from reservation_cli.logs import LogLine
+from reservation_cli.options import Command, On, platforms_of
+from reservation_cli.places import place
+
+#: How long Workers Observability keeps logs, at most.
+_CLOUDFLARE_KEEPS = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where lines come from: `past` gives the newest ones, oldest first; `follow` further ones, without end."""
+
+    past: Callable[[], Iterator[LogLine]]
+    follow: Callable[[], Iterator[LogLine]]
+
+
+def sources(me: Command, what: str, newest: int) -> list[Source]:
+    """The sources for `all`, a platform or a ref, with `newest` lines each."""
+    if what == "all":
+        about, ref, platforms = None, "", PLATFORMS
+    elif what in PLATFORMS:
+        about, ref, platforms = None, "", tuple(platform for platform in PLATFORMS if platform == what)
+    else:
+        ref = lanes.resolve(me.settings.home, what)
+        about, platforms = parse_arn(ref).name if ref.startswith("arn:") else ref, platforms_of(On.both, ref)
+    places = [(platform, place(me.settings.home, platform, me.where, ref)) for platform in platforms]
+    found: list[Source] = []
+    local = [platform for platform, where in places if where is None]
+    if local:
+        found.append(_local(me, local, about, newest))
+    for _, where in places:
+        if isinstance(where, AwsDeployment):
+            found.append(_aws(me, where, ref, newest))
+        elif isinstance(where, CloudflareDeployment):
+            found.append(_cloudflare(me, where, about, newest))
+    return found
+
+
+def past(sources: Sequence[Source]) -> Iterator[LogLine]:
+    """What all of them have; NotFoundError only when none has a log, any other error as it is."""
+    missing: list[NotFoundError] = []
+    for source in sources:
+        try:
+            yield from source.past()
+        except NotFoundError as error:
+            missing.append(error)
+    if missing and len(missing) == len(sources):
+        raise missing[0]
+
+
+def follow(sources: Sequence[Source]) -> Iterator[LogLine]:
+    """Their further lines as they come; the first error of one ends it."""
+    news: queue.SimpleQueue[LogLine | BaseException] = queue.SimpleQueue()
+
+    def run(source: Source) -> None:
+        try:
+            for line in source.follow():
+                news.put(line)
+        except BaseException as error:  # noqa: BLE001 - handed to the caller's thread below
+            news.put(error)
+
+    if len(sources) == 1:
+        yield from sources[0].follow()
+        return
+    for source in sources:
+        threading.Thread(target=run, args=(source,), daemon=True).start()
+    while True:
+        item = news.get()
+        if isinstance(item, BaseException):
+            raise item
+        yield item
+
+
+def _local(me: Command, platforms: Sequence[Platform], about: str | None, newest: int) -> Source:
+    home = me.settings.home
+    names = logs.LOGS["all"] if len(platforms) == len(PLATFORMS) else logs.LOGS[platforms[0]]
+    return Source(lambda: logs.tail(home, names, about, newest), lambda: logs.grow(home, names, about))
+
+
+def _aws(me: Command, deployment: AwsDeployment, ref: str, newest: int) -> Source:
+    from reservation_cli.platforms import aws_logs  # deferred: botocore, 130 ms
+    from reservation_cli.platforms.aws import AwsClient
+
+    read = aws_logs.CloudLogs.of(deployment, me.settings.environ)
+    if not ref:
+        return Source(lambda: read.past(newest), read.follow)
+    client = AwsClient.cloud(deployment, me.settings.environ)
+    return Source(
+        lambda: read.past(newest, aws_logs.scope_of(client, ref)),
+        lambda: read.follow(lambda: aws_logs.scope_of(client, ref)),
+    )
+
+
+def _cloudflare(me: Command, deployment: CloudflareDeployment, about: str | None, newest: int) -> Source:
+    from reservation_cli.deploy import ways  # deferred: httpx, and Node.js
+    from reservation_cli.platforms import cloudflare_logs
+
+    environ, note = me.settings.environ, me.output.note
+    since = datetime.now(UTC) - _CLOUDFLARE_KEEPS
+
+    def tailed() -> Iterator[LogLine]:
+        wrangler = ways.wrangler(me.settings, note)
+        return cloudflare_logs.follow(deployment, environ, wrangler.node, wrangler.folder, about)
+
+    return Source(lambda: cloudflare_logs.past(deployment, environ, since, about, newest, note), tailed)
