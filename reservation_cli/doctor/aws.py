@@ -1,0 +1,165 @@
+"""AWS: credentials, region, permissions, and whether what was deployed from here is still there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from reservation_cli.deploy.aws_parts import Account, found, refusals
+from reservation_cli.doctor.check import Check, Setting, attempt, lacking, refused
+from reservation_cli.doctor.permissions import Caller, permissions
+from reservation_cli.doctor.settings import endpoints, region
+from reservation_cli.domain.deployment import DEFAULT_REGION, DEFAULT_STAGE, QUALIFIER, AwsDeployment, check_region
+from reservation_cli.domain.reservation import InvalidInputError
+from reservation_cli.errors import ResvError
+from reservation_cli.lanes import together
+from reservation_cli.settings import Settings
+
+if TYPE_CHECKING:
+    from reservation_cli.platforms.aws_session import Aws
+
+_DAY = 86_400
+
+
+def aws(settings: Settings, deployed: Sequence[AwsDeployment], needed: bool) -> list[Check]:
+    """All of AWS. `needed`: it was asked about, or something is deployed there from here."""
+    chosen = region(settings, deployed)
+    where = [_region(chosen), *_endpoint(settings.environ)]
+    if any(check.state == "missing" for check in where):
+        return where
+    credentials, caller = _credentials(settings.environ, str(chosen.value), needed)
+    if caller is None:
+        unchecked = "not looked for, without credentials that work."
+        return [
+            credentials,
+            *where,
+            *(Check("aws", f"stage {each.stage}", "unknown", f"{_told(each)}: {unchecked}") for each in deployed),
+        ]
+    stage = settings.stage or (deployed[-1].stage if deployed else DEFAULT_STAGE)
+    iam = _client(caller.account.aws, "iam", caller.account.region)
+    calls: list[Callable[[], Check]] = [
+        partial(permissions, caller, iam, stage, "use", needed),
+        # Who has deployed already may leave the next deploy to others.
+        partial(permissions, caller, iam, stage, "deploy", needed and not deployed),
+        *(partial(_stage, caller, deployment) for deployment in deployed),
+    ]
+    return [credentials, *where, *(each for each in together(calls) if isinstance(each, Check))]
+
+
+def _region(chosen: Setting) -> Check:
+    name, told = str(chosen.value), f"{chosen.value} ({chosen.source})"
+    fix = f"export AWS_REGION={DEFAULT_REGION}"
+    try:
+        check_region(name)
+    except InvalidInputError as error:
+        return Check("aws", "region", "missing", str(error), fix, needed=True)
+    import botocore
+    from botocore.session import Session  # deferred: botocore, 100 ms
+
+    # Of the package's own data: nobody is asked.
+    session = Session()
+    if not any(name in _regions(session, partition) for partition in session.get_available_partitions()):
+        detail = f"{told}: botocore {botocore.__version__} knows no Lambda there."
+        return Check("aws", "region", "warning", detail, fix)
+    if name != DEFAULT_REGION:
+        detail = f"{told}: durable functions are sure to be in {DEFAULT_REGION}; here a deploy finds out."
+        return Check("aws", "region", "warning", detail, f"{fix}, unless you know that {name} has them.")
+    return Check("aws", "region", "ok", told)
+
+
+def _regions(session: Any, partition: str) -> list[str]:
+    regions: list[str] = session.get_available_regions("lambda", partition_name=partition)
+    return regions
+
+
+def _endpoint(environ: Mapping[str, str]) -> list[Check]:
+    """A warning when calls go elsewhere than to AWS: `resv env` exports such variables."""
+    names = endpoints(environ)
+    if not names:
+        return []
+    fix = f"unset {' '.join(names)}"
+    if bad := [name for name in names if not environ[name].startswith(("http://", "https://"))]:
+        return [Check("aws", "endpoint", "missing", f"{' and '.join(bad)}: no http address.", fix, needed=True)]
+    return [Check("aws", "endpoint", "warning", f"{' and '.join(names)}: calls go there, not to AWS.", fix)]
+
+
+def _credentials(environ: Mapping[str, str], region: str, needed: bool) -> tuple[Check, Caller | None]:
+    from reservation_cli.platforms.aws_errors import CREDENTIALS_HINT
+    from reservation_cli.platforms.aws_session import Aws  # deferred: botocore, 100 ms
+
+    def ask() -> tuple[Aws, Mapping[str, Any]] | None:
+        aws = Aws.of(environ)
+        if aws.credentials() is None:
+            return None
+        with refusals(region, "ask whose credentials these are"):
+            return aws, _client(aws, "sts", region).get_caller_identity()
+
+    answer = attempt(ask)
+    if answer is None:
+        return lacking("aws", "credentials", "None found.", CREDENTIALS_HINT, needed), None
+    if isinstance(answer, ResvError):
+        return refused("aws", "credentials", answer, needed), None
+    aws, told = answer
+    arn = str(told.get("Arn", ""))
+    if arn.count(":") < 5:
+        detail = "What answered for AWS does not say whose they are."
+        return lacking("aws", "credentials", detail, "Look at the proxy and at AWS_ENDPOINT_URL.", needed), None
+    account = Account(str(told.get("Account")), arn.split(":")[1], region, aws)
+    detail = f"account {account.id}, {arn}"
+    return Check("aws", "credentials", "ok", detail, needed=needed), Caller(account, arn)
+
+
+def _stage(caller: Caller, deployment: AwsDeployment) -> Check:
+    """Whether the durable function, the seats function and their aliases are there."""
+    name = f"stage {deployment.stage}"
+    again = f"resv deploy aws --stage {deployment.stage} --region {deployment.region}"
+    if deployment.account != caller.account.id:
+        detail = f"{_told(deployment)}: in account {deployment.account}; the credentials are of {caller.account.id}."
+        return Check("aws", name, "missing", detail, "export AWS_PROFILE=NAME, one of that account.", needed=True)
+    client = _client(caller.account.aws, "lambda", deployment.region)
+
+    def ask() -> list[Mapping[str, Any] | None]:
+        functions = (deployment.function, deployment.seats_function)
+        with refusals(deployment.region, f"look for {deployment.function}"):
+            config = found(client.get_function_configuration, FunctionName=functions[0], Qualifier=QUALIFIER)
+            return [config, *(found(client.get_alias, FunctionName=each, Name=QUALIFIER) for each in functions)]
+
+    answer = attempt(ask)
+    if isinstance(answer, ResvError):
+        return Check("aws", name, "unknown", f"{_told(deployment)}: {answer.message}", answer.hint or "")
+    config, alias, seats = answer
+    if config is None or alias is None or seats is None:
+        gone = deployment.seats_function if config is not None and alias is not None else deployment.function
+        return Check("aws", name, "missing", f"{_told(deployment)}: {gone}:{QUALIFIER} is gone.", again, needed=True)
+    durable = config.get("DurableConfig")
+    if not durable:
+        detail = f"{_told(deployment)}: {deployment.function} has no DurableConfig."
+        return Check("aws", name, "missing", detail, f"{again} --recreate", needed=True)
+    if config.get("State", "Active") != "Active":
+        detail = f"{_told(deployment)}: {deployment.function} is {config['State']}: {config.get('StateReason', '')}"
+        return Check("aws", name, "warning", detail, again)
+    if alias.get("FunctionVersion") != deployment.version:
+        detail = f"{_told(deployment)}: {QUALIFIER} names version {alias.get('FunctionVersion')} now."
+        return Check("aws", name, "warning", detail, again)
+    days = int(durable.get("ExecutionTimeout", 0)) / _DAY
+    kept = durable.get("RetentionPeriodInDays")
+    detail = f"{_told(deployment)}; executions of up to {days:g} days, kept for {kept} days."
+    return Check("aws", name, "ok", detail, needed=True)
+
+
+def _told(deployment: AwsDeployment) -> str:
+    return (
+        f"{deployment.region}, version {deployment.version}, by {deployment.via}, "
+        f"{deployment.deployed_at:%Y-%m-%d %H:%M} UTC"
+    )
+
+
+def _client(aws: Aws, service: str, region: str) -> Any:
+    from botocore.config import Config  # deferred: botocore, 100 ms
+
+    return aws.client(
+        service,
+        region,
+        Config(connect_timeout=3, read_timeout=6, retries={"mode": "standard", "total_max_attempts": 2}),
+    )

@@ -1,0 +1,204 @@
+"""Cloudflare: credentials, account, what they reach, and whether what was deployed from here is still there."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from functools import partial
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reservation_cli.doctor.check import Check, attempt, lacking, refused
+from reservation_cli.doctor.tools import wrangler_folder
+from reservation_cli.domain.deployment import CloudflareDeployment
+from reservation_cli.errors import NotConfiguredError, ResvError
+from reservation_cli.lanes import together
+from reservation_cli.local.node import Node
+from reservation_cli.platforms.cloudflare_errors import CREDENTIALS_HINT, PERMISSIONS
+from reservation_cli.settings import Settings
+
+if TYPE_CHECKING:
+    import httpx
+
+    from reservation_cli.deploy.cloudflare_api import Account, Credentials
+
+_ANSWER_SECONDS = 8.0
+_LOGIN_SECONDS = 15.0
+_NEW_TOKEN = f"Make a token with {PERMISSIONS} at https://dash.cloudflare.com/profile/api-tokens"
+
+#: What is read to see what the credentials reach, and the permission that it takes.
+_PROBES = (
+    ("/workers/scripts", "Workers Scripts"),
+    ("/workflows?per_page=1", "Workers Scripts"),
+    ("/storage/kv/namespaces?per_page=5", "Workers KV Storage"),
+)
+
+
+def cloudflare(
+    settings: Settings, deployed: Sequence[CloudflareDeployment], node: Node | ResvError, needed: bool
+) -> list[Check]:
+    """All of Cloudflare. `needed`: it was asked about, or something is deployed there from here."""
+    from reservation_cli.deploy.cloudflare_api import Account  # deferred: httpx, 60 ms
+
+    answer = attempt(partial(_find, settings.environ, node))
+    if answer is None:
+        detail = f"None found{_login_state(settings.environ)}."
+        none = lacking("cloudflare", "credentials", detail, CREDENTIALS_HINT, needed)
+        return [none, *_workers(deployed, None)]
+    if isinstance(answer, ResvError):
+        name = "account" if answer.code == "account_unknown" else "credentials"
+        return [refused("cloudflare", name, answer, needed), *_workers(deployed, None)]
+    with Account.of(answer) as account:
+        account.client.timeout = _ANSWER_SECONDS
+        credentials = _credentials(account, answer, needed)
+        if credentials.state != "ok":
+            return [credentials, *_workers(deployed, None)]
+        reached = [_reached(account, needed), _subdomain(account, needed)]
+        return [credentials, *reached, *_workers(deployed, account)]
+
+
+def _find(environ: Mapping[str, str], node: Node | ResvError) -> Credentials | None:
+    """Whose credentials there are; NotConfiguredError when they, or what goes with them, cannot be right."""
+    import httpx
+
+    from reservation_cli.deploy.cloudflare_api import find_credentials
+    from reservation_cli.platforms.cloudflare_http import checked_token
+
+    checked_token(environ.get("CLOUDFLARE_API_TOKEN", ""), "CLOUDFLARE_API_TOKEN")
+    account = environ.get("CLOUDFLARE_ACCOUNT_ID", "")
+    if account and not re.fullmatch(r"[0-9a-f]{32}", account):
+        raise NotConfiguredError(
+            "CLOUDFLARE_ACCOUNT_ID is not the id of an account: 32 hexadecimal digits.",
+            hint="`npx wrangler whoami` lists the accounts; or unset CLOUDFLARE_ACCOUNT_ID.",
+            code="account_unknown",
+        )
+    try:
+        httpx.URL(environ.get("CLOUDFLARE_API_BASE_URL", ""))
+    except httpx.InvalidURL as error:
+        raise NotConfiguredError(
+            f"CLOUDFLARE_API_BASE_URL is no address: {error}.", hint="unset CLOUDFLARE_API_BASE_URL"
+        ) from error
+    return find_credentials(environ, partial(_login, environ, node))
+
+
+def _login(environ: Mapping[str, str], node: Node | ResvError) -> str | None:
+    """The token of `wrangler login`; None without one, or when there is no wrangler yet to ask."""
+    folder = wrangler_folder(environ)
+    # Without a login wrangler is left alone: it would write its own files to say so.
+    if folder is None or isinstance(node, ResvError) or not _has_login(environ):
+        return None
+    from reservation_cli.deploy.wrangler import Wrangler
+
+    token = attempt(Wrangler(node, folder, environ, _LOGIN_SECONDS).login_token)
+    return None if isinstance(token, ResvError) else token
+
+
+def _has_login(environ: Mapping[str, str]) -> bool:
+    """Whether wrangler keeps a login, in one of the folders where it does (wrangler 4.155, global-wrangler-config-path)."""
+    home = Path(environ.get("HOME") or Path.home())
+    above = [home, Path(environ.get("XDG_CONFIG_HOME") or home / ".config"), home / "Library" / "Preferences"]
+    folders = [folder / ".wrangler" / "config" for folder in above]
+    return any(any(folder.iterdir()) for folder in folders if os.access(folder, os.R_OK | os.X_OK))
+
+
+def _login_state(environ: Mapping[str, str]) -> str:
+    if not _has_login(environ):
+        return ""
+    if wrangler_folder(environ) is None:
+        return "; there is a `wrangler login`, but no wrangler yet to ask for it"
+    return "; the `wrangler login` has expired"
+
+
+def _credentials(account: Account, credentials: Credentials, needed: bool) -> Check:
+    if credentials.source != "CLOUDFLARE_API_TOKEN":
+        # Only API tokens can be verified; that of a login has just been renewed.
+        return Check("cloudflare", "credentials", "ok", f"wrangler login, account {account.id}", needed=needed)
+    status = attempt(account.token_status)
+    if isinstance(status, ResvError):
+        return refused("cloudflare", "credentials", status, needed)
+    detail = f"{credentials.source}, {status}, account {account.id}"
+    if status == "active":
+        return Check("cloudflare", "credentials", "ok", detail, needed=needed)
+    return refused("cloudflare", "credentials", NotConfiguredError(f"{detail}.", hint=_NEW_TOKEN), needed)
+
+
+def _reached(account: Account, needed: bool) -> Check:
+    """What can be read shows that the account is right; whether it can be written, only a write shows."""
+    answers = together([partial(account.call, "GET", path) for path, _ in _PROBES])
+    refusals = {
+        path.partition("?")[0]: (permission, answer)
+        for (path, permission), answer in zip(_PROBES, answers, strict=True)
+        if isinstance(answer, ResvError)
+    }
+    if not refusals:
+        detail = f"Scripts, Workflows and KV can be read. Deploying needs {PERMISSIONS}."
+        return Check("cloudflare", "permissions", "ok", detail, needed=needed)
+    if any(isinstance(error, NotConfiguredError) for _, error in refusals.values()):
+        lacks = " and ".join(dict.fromkeys(permission for permission, _ in refusals.values()))
+        detail = f"No access to {', '.join(refusals)}. Deploying needs {PERMISSIONS}."
+        return lacking("cloudflare", "permissions", detail, f"Give the token {lacks} (edit) in {account.id}.", needed)
+    _, error = next(iter(refusals.values()))
+    return Check("cloudflare", "permissions", "unknown", f"Not checked: {error.message}", error.hint or "")
+
+
+def _subdomain(account: Account, needed: bool) -> Check:
+    found = attempt(account.subdomain)
+    if isinstance(found, NotConfiguredError):
+        return refused("cloudflare", "workers.dev", found, needed)
+    if isinstance(found, ResvError):
+        return Check("cloudflare", "workers.dev", "unknown", f"Not checked: {found.message}", found.hint or "")
+    return Check("cloudflare", "workers.dev", "ok", f"{found}.workers.dev", needed=needed)
+
+
+def _workers(deployed: Sequence[CloudflareDeployment], account: Account | None) -> list[Check]:
+    return [
+        answer if isinstance(answer, Check) else Check("cloudflare", "stage", "unknown", answer.message)
+        for answer in together([partial(_stage, deployment, account) for deployment in deployed])
+    ]
+
+
+def _stage(deployment: CloudflareDeployment, account: Account | None) -> Check:
+    """Whether the Worker answers, which needs no credentials, and whether its Workflow is there, which does."""
+    name = f"stage {deployment.stage}"
+    told = f"{deployment.url}, version {deployment.version}, {deployment.deployed_at:%Y-%m-%d %H:%M} UTC"
+    again = f"resv deploy cloudflare --stage {deployment.stage}"
+    problem = _problem(deployment.url)
+    if problem == "gone":
+        return Check("cloudflare", name, "missing", f"{told}: the Worker is gone.", again, needed=True)
+    if problem:
+        return Check("cloudflare", name, "unknown", f"{told}: {problem}", "Look at the network, and ask again.")
+    if account is None:
+        return Check("cloudflare", name, "ok", f"{told}; the Worker answers.", needed=True)
+    if account.id != deployment.account:
+        detail = f"{told}; it answers, but is in account {deployment.account}; the credentials are for {account.id}."
+        return Check("cloudflare", name, "warning", detail, f"export CLOUDFLARE_ACCOUNT_ID={deployment.account}")
+    workflow = attempt(partial(account.find, f"/workflows/{deployment.workflow}"))
+    if workflow is None:
+        detail = f"{told}; the Worker answers, its Workflow is gone."
+        return Check("cloudflare", name, "missing", detail, again, needed=True)
+    return Check("cloudflare", name, "ok", f"{told}; the Worker answers.", needed=True)
+
+
+def _problem(url: str) -> str:
+    """What is wrong with the Worker at `url`: "gone", or a sentence; "" when it answers as ours does."""
+    import httpx  # deferred: 60 ms
+
+    try:
+        # No proxy of the environment may stand between this machine and itself.
+        direct = url.startswith("http://127.0.0.1")
+        answer = httpx.get(f"{url}/", timeout=_ANSWER_SECONDS, trust_env=not direct)
+    except httpx.HTTPError as error:
+        return f"no answer: {type(error).__name__}."
+    if answer.status_code == HTTPStatus.NOT_FOUND:
+        return "gone"
+    return "" if _is_ours(answer) else f"something else than the Worker answered (HTTP {answer.status_code})."
+
+
+def _is_ours(answer: httpx.Response) -> bool:
+    try:
+        body = answer.json()
+    except ValueError:
+        return False
+    return answer.is_success and isinstance(body, dict) and body.get("service") == "reservation-workflow"
