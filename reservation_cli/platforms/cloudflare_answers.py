@@ -84,7 +84,7 @@ def api_body(
         return body
     if body is None and (lane.target == "local" or response.status_code < 429):
         raise not_understood(response, lane)
-    raise _api_error(response.status_code, as_list(body.get("errors")) if body else [], lane, asked, permission)
+    raise _api_error(response, as_list(body.get("errors")) if body else [], lane, asked, permission)
 
 
 def unreachable(error: httpx.HTTPError, lane: Lane) -> ResvError:
@@ -130,14 +130,17 @@ def deploy_command(lane: Lane) -> str:
     return "`resv deploy cloudflare" + (f" --stage {lane.stage}`" if lane.stage not in (None, DEFAULT_STAGE) else "`")
 
 
-def _api_error(status: int, errors: list[Mapping[str, object]], lane: Lane, asked: str, permission: str) -> ResvError:
+def _api_error(
+    response: httpx.Response, errors: list[Mapping[str, object]], lane: Lane, asked: str, permission: str
+) -> ResvError:
     from reservation_cli.platforms.cloudflare_errors import refusal  # deferred: 3 ms that success does not need
 
-    error = refusal(status, errors, f"{lane.label}, {asked}")
+    status, after = response.status_code, response.headers.get("retry-after", "")
+    error = refusal(status, errors, f"{lane.label}, {asked}", float(after) if after.isdecimal() else None)
     if lane.target == "local" and not isinstance(error, NotFoundError):
         said = "; ".join(f"{each.get('message')} ({each.get('code')})" for each in errors)
         return PlatformError(f"Cloudflare's API refused ({status}): {said or 'no reason given'}.")
-    if error.code == "credentials":
+    if error.code in ("credentials", "access_denied"):
         error.hint = (
             f"CLOUDFLARE_API_TOKEN may have expired, been revoked, or lack a permission: it needs {permission}"
             " in the account of the deployment. Make one: https://dash.cloudflare.com/profile/api-tokens"

@@ -6,7 +6,7 @@ import json
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -77,7 +77,7 @@ def past(
 
 def follow(
     deployment: CloudflareDeployment, environ: Mapping[str, str], node: Node, folder: Path, about: str | None
-) -> Iterator[LogLine]:
+) -> Generator[LogLine]:
     """Lines as the Worker writes them, without end; with `about` only those of events that mention it anywhere.
 
     `folder` is cf-workflow with its packages installed. Its wrangler runs until the generator is closed. Raises
@@ -85,7 +85,7 @@ def follow(
     """
     with _tail(deployment, environ, node, folder) as (wrangler, stderr):
         strays: list[str] = []
-        for event in _objects(wrangler.stdout or (), strays.append):
+        for event in objects(wrangler.stdout or (), strays.append):
             if "outcome" not in event and "event" not in event:
                 strays.append(json.dumps(event))
             elif about is None or about in json.dumps(event, ensure_ascii=False):
@@ -200,7 +200,10 @@ def _tail(
     cli = folder / "node_modules" / "wrangler" / "wrangler-dist" / "cli.js"
     argv = [str(node.path), "--no-warnings", str(cli), "tail", deployment.workflow, "--format", "json"]
     # An empty folder: the configuration that wrangler finds in its own would be another Worker's.
-    with tempfile.TemporaryDirectory(prefix="resv-tail-") as work, (Path(work) / "stderr").open("w+") as stderr:
+    with (
+        tempfile.TemporaryDirectory(prefix="resv-tail-", dir=environ.get("TMPDIR")) as work,
+        (Path(work) / "stderr").open("w+", encoding="utf-8", errors="replace") as stderr,
+    ):
         wrangler = subprocess.Popen(
             argv,
             cwd=work,
@@ -232,7 +235,7 @@ def _end(wrangler: subprocess.Popen[str]) -> None:
             wrangler.stdout.close()
 
 
-def _objects(lines: IO[str] | tuple[()], stray: Callable[[str], None]) -> Iterator[Mapping[str, object]]:
+def objects(lines: Iterable[str], stray: Callable[[str], None]) -> Iterator[Mapping[str, object]]:
     """The JSON objects in a stream of lines, each of one line or of many; other lines go to `stray`."""
     begun = ""
     for line in lines:
@@ -256,5 +259,5 @@ def _refusal(said: str, code: int, environ: Mapping[str, str]) -> ResvError:
     detail = told[:300] or f"exit code {code}"
     known = explain(told)
     if known is not None:
-        return known.kind(f"wrangler tail: {known.cause} ({detail})", hint=known.fix, code=known.code)
+        return known.error("wrangler tail", detail)
     return PlatformError(f"wrangler tail failed: {detail}", hint="Run it again.")

@@ -590,6 +590,7 @@ def test_the_block_of_five_minutes_is_not_waited_for(cloud: Cloud, client: Cloud
     cloud.server.prepared["GET", ONE] = (429, {**JSON, "retry-after": "300"}, blocked)
     error = raised(lambda: client.timeline("r-1"), PlatformError)
     assert (error.code, len(cloud.server.seen), cloud.time.slept) == ("throttled", 1, [])
+    assert "300 s" in str(error.hint)
 
 
 def test_no_answer_in_time(cloud: Cloud) -> None:
