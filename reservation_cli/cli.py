@@ -16,6 +16,7 @@ from reservation_cli.commands import (
     compare,
     confirm,
     deploy,
+    doctor,
     down,
     env,
     list_,
@@ -58,7 +59,7 @@ def _options(
     pass
 
 
-for _command in (reserve, confirm, cancel, status, list_, compare, logs, deploy, teardown, up, down, env):
+for _command in (reserve, confirm, cancel, status, list_, compare, logs, deploy, teardown, doctor, up, down, env):
     app.command(_command.__name__.rpartition(".")[2].rstrip("_"))(_command.command)
 
 
