@@ -147,7 +147,7 @@ class AwsClient:
         if not isinstance(arn, str):
             raise PlatformError(
                 f"{self.lane.label} started the function, but named no durable execution.",
-                hint="The function was created without DurableConfig: delete it and deploy it anew.",
+                hint="If it does so again, it was created without DurableConfig: delete it and deploy it anew.",
             )
         return replace(self._held(arn), requested_at=requested_at, accept_ms=accept_ms)
 
@@ -185,7 +185,7 @@ class AwsClient:
                 **page,
             )
             if "Events" not in answer:
-                raise PlatformError(f"{self.lane.label} answered without a history for {arn}.")
+                raise PlatformError(f"{self.lane.label} answered without a history for {arn}.", hint="Ask again.")
             events += answer["Events"]
             if not answer.get("NextMarker"):
                 return arn, events
@@ -362,5 +362,8 @@ def _json(data: bytes) -> Mapping[str, Any]:
     try:
         body = json.loads(data)
     except ValueError as error:
-        raise PlatformError("The seats function answered with something that is not JSON.") from error
+        raise PlatformError(
+            "The seats function answered with something that is not JSON.",
+            hint="Ask again; `resv logs aws` shows what happened in it.",
+        ) from error
     return body if isinstance(body, Mapping) else {}

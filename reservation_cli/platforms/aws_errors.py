@@ -67,8 +67,8 @@ _ACTION = r"not authorized to perform:? (?P<action>[\w-]+:\w+)(?: on resource:? 
 # What a server that finds the signature wrong repeats of the request, to the end of its message.
 _REPEATED = r"(?i)[\s.:,]*(The )?(Canonical String|String-to-Sign|Authorization header)\b.*"
 _SECRETS = (
-    r"\b(?:AKIA|ASIA)[A-Z0-9]{8,}(?:/\S*)?",
     r"(?i)\b(?:credential|signature|x-amz-security-token|session_?token|secret\w*)\s*[=:]\s*\S+",
+    r"\b(?:AKIA|ASIA)[A-Z0-9]{8,}(?:/\S*)?",
 )
 
 
