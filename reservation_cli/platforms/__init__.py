@@ -69,7 +69,7 @@ def connect(
     if isinstance(place, CloudflareDeployment):
         from reservation_cli.platforms.cloudflare import CloudflareClient  # deferred: httpx, 60 ms
 
-        return CloudflareClient.cloud(place, settings.environ)
+        return CloudflareClient.cloud(place, settings.environ, progress)
     if isinstance(place, AwsDeployment):
         from reservation_cli.platforms.aws import AwsClient  # deferred: botocore, 130 ms
 
