@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ _LOGS_DETAIL = f"kept for {LOG_DAYS} days"
 _TABLE_KEY = [{"AttributeName": "pk", "KeyType": "HASH"}]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AwsApiDeployer:
     """One stage in one region. `bundle` has handler.mjs and seats-api.mjs; None, for a plan only, when it is not built.
 
@@ -51,6 +52,11 @@ class AwsApiDeployer:
     recreate: bool = False
     pause: Callable[[float], object] = time.sleep
 
+    @cached_property
+    def _account(self) -> Account | None:
+        """Asked for once, for the plan and for the doing of it."""
+        return Account.of(self.environ, self.region)
+
     @property
     def parts(self) -> AwsParts:
         """What the resources are called."""
@@ -58,7 +64,7 @@ class AwsApiDeployer:
 
     def where(self) -> list[tuple[str, str]]:
         """See Deployer.where."""
-        return where(self.environ, self.region)
+        return where(self._account, self.region)
 
     def changes(self) -> list[Change]:
         """See Deployer.changes.
@@ -66,7 +72,7 @@ class AwsApiDeployer:
         Raises PlatformError when the stage was deployed by SAM, when a resource of its name is another project's, and
         when the durable function exists without DurableConfig and `recreate` is not set.
         """
-        account = Account.of(self.environ, self.region)
+        account = self._account
         if account is None:
             return self._unknown()
         return [step.change for step in self._plan(account, self._functions(account))]
@@ -75,7 +81,7 @@ class AwsApiDeployer:
         """See Deployer.apply. Raises as `changes` does, and NotConfiguredError without credentials or bundle."""
         if self.bundle is None:
             raise NotConfiguredError("The code for Lambda is not built.", hint="Run `npm run build` in aws-durable.")
-        account = Account.of(self.environ, self.region)
+        account = self._account
         if account is None:
             raise NotConfiguredError("There are no AWS credentials.", hint=CREDENTIALS_HINT, code="credentials")
         functions = self._functions(account)

@@ -152,12 +152,8 @@ class FunctionDeploy:
         )
 
     def _needs_version(self, there: Found) -> bool | None:
-        """Whether a version is to be published; None when that depends on code that is not built."""
-        if there.config is None or there.last is None:
-            return True
-        if self._code_differs(there.config) or self._differences(there.config) or self._differences(there.last):
-            return True
-        if there.config["CodeSha256"] != there.last["CodeSha256"]:
+        """Whether the newest version is not what is wanted; None when that depends on code that is not built."""
+        if there.last is None or self._code_differs(there.last) or self._differences(there.last):
             return True
         return None if self.zipped is None else False
 

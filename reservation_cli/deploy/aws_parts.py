@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from reservation_cli.deploy.change import UNKNOWN, Change
@@ -102,6 +102,7 @@ class Account:
     partition: str
     region: str
     aws: Aws
+    clients: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of(cls, environ: Mapping[str, str], region: str) -> Account | None:
@@ -116,8 +117,10 @@ class Account:
         return cls(caller["Account"], caller["Arn"].split(":")[1], region, aws)
 
     def client(self, service: str) -> Any:
-        """botocore's client of `service` in this region."""
-        return self.aws.client(service, self.region)
+        """botocore's client of `service` in this region, made once: it takes up to 100 ms."""
+        if service not in self.clients:
+            self.clients[service] = self.aws.client(service, self.region)
+        return self.clients[service]
 
     def arn(self, service: str, resource: str) -> str:
         """The ARN of a resource in this region; of one in the account for IAM, whose resources have no region."""
@@ -144,9 +147,8 @@ class Account:
         return document
 
 
-def where(environ: Mapping[str, str], region: str) -> list[tuple[str, str]]:
+def where(account: Account | None, region: str) -> list[tuple[str, str]]:
     """See Deployer.where."""
-    account = Account.of(environ, region)
     return [("account", account.id if account else UNKNOWN), ("region", region)]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from reservation_cli.deploy.aws_function_removal import Finding, FunctionRemoval, foreign, function_lines
@@ -32,13 +32,18 @@ STACK_WAIT = {"Delay": 5, "MaxAttempts": 360}
 _OBJECTS_A_CALL = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AwsRemover:
     """One stage in one region, whichever way it was deployed."""
 
     stage: str
     region: str
     environ: Mapping[str, str]
+
+    @cached_property
+    def _account(self) -> Account | None:
+        """Asked for once, for the plan and for the doing of it."""
+        return Account.of(self.environ, self.region)
 
     @property
     def parts(self) -> AwsParts:
@@ -47,18 +52,18 @@ class AwsRemover:
 
     def where(self) -> list[tuple[str, str]]:
         """See Remover.where."""
-        return where(self.environ, self.region)
+        return where(self._account, self.region)
 
     def removals(self) -> list[Change]:
         """See Remover.removals. Raises PlatformError when the stack is another project's or protected."""
-        account = Account.of(self.environ, self.region)
+        account = self._account
         if account is None:
             return self._unknown()
         return [step.change for step in self._plan(account)]
 
     def remove(self, progress: Callable[[Change], None]) -> list[Leftover]:
         """See Remover.remove. Raises as `removals` does, and NotConfiguredError without (valid) credentials."""
-        account = Account.of(self.environ, self.region)
+        account = self._account
         if account is None:
             raise NotConfiguredError("There are no AWS credentials.", hint=CREDENTIALS_HINT, code="credentials")
         leftovers = []

@@ -18,5 +18,5 @@ def moto() -> Iterator[Front]:
 @pytest.fixture
 def aws_front(moto: Front) -> Front:
     """An account in which nothing is deployed."""
-    moto.reset()
+    moto.sweep()
     return moto

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from botocore.config import Config
 from botocore.session import Session
 
 from support.waiting import until
@@ -72,6 +71,10 @@ def denied(call: Call) -> Refusal:
     return Refusal(403, "AccessDenied" if call.service in ("iam", "s3", "sts") else "AccessDeniedException", message)
 
 
+def no_trouble(_number: int, _call: Call) -> None:
+    """No fault at any call."""
+
+
 @dataclass
 class Front:
     """The proxy. `trouble` is asked about each call, with its number from 1, and gives the fault to inject."""
@@ -79,9 +82,10 @@ class Front:
     moto_port: int
     url: str = ""
     calls: list[Call] = field(default_factory=list)
-    trouble: Callable[[int, Call], Fault | None] = lambda _number, _call: None
+    trouble: Callable[[int, Call], Fault | None] = no_trouble
     durable: dict[str, dict[str, Any]] = field(default_factory=dict)
     executions: list[dict[str, Any]] = field(default_factory=list)
+    clients: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def environ(self) -> dict[str, str]:
@@ -111,14 +115,32 @@ class Front:
     def forget(self) -> None:
         """No calls so far, no trouble: what was made stays."""
         self.calls.clear()
-        self.trouble = lambda _number, _call: None
+        self.trouble = no_trouble
 
-    def reset(self) -> None:
-        """Nothing is deployed."""
+    def sweep(self) -> None:
+        """Nothing is deployed. moto's own reset takes seconds: it makes all its backends anew."""
         self.forget()
         self.durable.clear()
         self.executions.clear()
-        _ask(self.moto_port, "POST", "/moto-api/reset", {}, b"")
+        for stack in self._there("cloudformation"):
+            self.client("cloudformation").delete_stack(StackName=stack)
+        for name in self._there("lambda"):
+            self.client("lambda").delete_function(FunctionName=name)
+        for name in self._there("dynamodb"):
+            self.client("dynamodb").delete_table(TableName=name)
+        for name in self._there("logs"):
+            self.client("logs").delete_log_group(logGroupName=name)
+        iam, s3 = self.client("iam"), self.client("s3")
+        for name in self._there("iam"):
+            for policy in iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]:
+                iam.detach_role_policy(RoleName=name, PolicyArn=policy["PolicyArn"])
+            for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
+                iam.delete_role_policy(RoleName=name, PolicyName=policy)
+            iam.delete_role(RoleName=name)
+        for name in self._there("s3"):
+            for version in self.objects(name):
+                s3.delete_object(Bucket=name, Key=version["Key"], VersionId=version["VersionId"])
+            s3.delete_bucket(Bucket=name)
 
     def fail_call(self, wanted: int) -> None:
         """Deny the call with this number, whatever it is."""
@@ -131,23 +153,29 @@ class Front:
 
     def client(self, service: str) -> Any:
         """A client of moto itself, not seen by the proxy."""
-        return Session().create_client(
-            service,
-            region_name=REGION,
-            endpoint_url=f"http://127.0.0.1:{self.moto_port}",
-            aws_access_key_id="testing",
-            aws_secret_access_key=SECRET,
-            config=Config(s3={"addressing_style": "path"}),
-        )
+        if service not in self.clients:
+            self.clients[service] = Session().create_client(
+                service,
+                region_name=REGION,
+                endpoint_url=f"http://127.0.0.1:{self.moto_port}",
+                aws_access_key_id="testing",
+                aws_secret_access_key=SECRET,
+            )
+        return self.clients[service]
 
     def resources(self) -> list[str]:
-        """All that there is, by name, in all services that a deploy uses."""
-        functions = [each["FunctionName"] for each in self.client("lambda").list_functions()["Functions"]]
-        roles = [each["RoleName"] for each in self.client("iam").list_roles()["Roles"]]
-        tables = self.client("dynamodb").list_tables()["TableNames"]
-        groups = [each["logGroupName"] for each in self.client("logs").describe_log_groups()["logGroups"]]
-        stacks = [each["StackName"] for each in self.client("cloudformation").describe_stacks()["Stacks"]]
-        return [*functions, *roles, *tables, *groups, *stacks]
+        """The names of all that there is, in all services that a deploy uses."""
+        return [name for service in _LISTS for name in self._there(service)]
+
+    def objects(self, bucket: str) -> list[dict[str, str]]:
+        """All versions of all objects, deletions among them."""
+        answer = self.client("s3").list_object_versions(Bucket=bucket)
+        return [*answer.get("Versions", []), *answer.get("DeleteMarkers", [])]
+
+    def _there(self, service: str) -> list[str]:
+        operation, key, name = _LISTS[service]
+        listed = getattr(self.client(service), operation)()[key]
+        return [each[name] if name else each for each in listed]
 
     def start_executions(self, function: str, *statuses: str) -> None:
         """Executions of `function` in these statuses."""
@@ -228,6 +256,17 @@ class Front:
 
 _SETTING = ("CreateFunction", "UpdateFunctionConfiguration")
 _TELLING = ("GetFunction", "GetFunctionConfiguration", "UpdateFunctionCode", "PublishVersion", "ListVersionsByFunction")
+
+
+#: How the resources of a service are listed: the operation, the key of its answer, the key of a name in that.
+_LISTS = {
+    "cloudformation": ("describe_stacks", "Stacks", "StackName"),
+    "lambda": ("list_functions", "Functions", "FunctionName"),
+    "iam": ("list_roles", "Roles", "RoleName"),
+    "dynamodb": ("list_tables", "TableNames", ""),
+    "logs": ("describe_log_groups", "logGroups", "logGroupName"),
+    "s3": ("list_buckets", "Buckets", "Name"),
+}
 
 
 @contextmanager
