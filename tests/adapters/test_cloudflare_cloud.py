@@ -37,6 +37,7 @@ from reservation_cli.platforms.cloudflare_worker_status import COARSER, timeline
 from reservation_cli.platforms.pace import Pace
 from reservation_cli.platforms.payloads import Lane
 from reservation_cli.render.picture import picture
+from support.clock import Clock
 from support.http_server import CUT, SILENCE, Answer, Answers, serving
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "cloudflare"
@@ -685,6 +686,22 @@ def test_each_try_keeps_to_the_pace(cloud: Cloud) -> None:
     cloud.server.give("GET", ONE, text("instance-running"))
     client.timeline("r-1")
     assert [seconds for seconds in cloud.time.slept if seconds] == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("token", [API_TOKEN, ""])
+def test_a_hold_of_fifteen_minutes_takes_few_requests(cloud: Cloud, token: str) -> None:
+    kind, path = ("instance", ONE) if token else ("worker", "/workflow/r-1")
+    client, clock = cloud.client(token), Clock()
+    cloud.server.give("GET", path, text(f"{kind}-running"))
+    first = client.timeline("r-1")
+    assert first.due is not None
+    last = first
+    for lane in follow(client, first, clock, clock.now):
+        last = lane
+        if clock.now() >= first.due:
+            cloud.server.give("GET", path, text(f"{kind}-complete"))
+    assert last.is_over
+    assert 15 < len(cloud.server.seen) < 45
 
 
 def test_following_five_hundred_stays_inside_the_rate(cloud: Cloud) -> None:
