@@ -24,9 +24,9 @@ from reservation_cli.deploy.aws_parts import (
     described,
     found,
     listed,
+    located,
     refusals,
     refuse_foreign,
-    where,
 )
 from reservation_cli.deploy.change import Change
 from reservation_cli.domain.deployment import AwsDeployment
@@ -64,7 +64,7 @@ class AwsApiDeployer:
 
     def where(self) -> list[tuple[str, str]]:
         """See Deployer.where."""
-        return where(self._account, self.region)
+        return located(self._account, self.region)
 
     def changes(self) -> list[Change]:
         """See Deployer.changes.

@@ -147,8 +147,13 @@ class Account:
         return document
 
 
-def where(account: Account | None, region: str) -> list[tuple[str, str]]:
+def where(environ: Mapping[str, str], region: str) -> list[tuple[str, str]]:
     """See Deployer.where."""
+    return located(Account.of(environ, region), region)
+
+
+def located(account: Account | None, region: str) -> list[tuple[str, str]]:
+    """The same for an account that is known."""
     return [("account", account.id if account else UNKNOWN), ("region", region)]
 
 

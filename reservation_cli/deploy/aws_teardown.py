@@ -15,10 +15,10 @@ from reservation_cli.deploy.aws_parts import (
     Step,
     described,
     found,
+    located,
     owner,
     refusals,
     refuse_foreign,
-    where,
 )
 from reservation_cli.deploy.change import Change, Leftover
 from reservation_cli.errors import NotConfiguredError, PlatformError, ResvError
@@ -52,7 +52,7 @@ class AwsRemover:
 
     def where(self) -> list[tuple[str, str]]:
         """See Remover.where."""
-        return where(self._account, self.region)
+        return located(self._account, self.region)
 
     def removals(self) -> list[Change]:
         """See Remover.removals. Raises PlatformError when the stack is another project's or protected."""

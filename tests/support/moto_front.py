@@ -60,8 +60,15 @@ class Refusal:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A good answer instead of moto's, which is not asked: `result` is the inside of a query protocol's answer."""
+
+    result: str = ""
+
+
 #: `dropped`: the connection is closed and nothing done; `lost`: it is done, but the answer does not arrive.
-Fault = Refusal | Literal["dropped", "lost"]
+Fault = Refusal | Reply | Literal["dropped", "lost"]
 
 
 def denied(call: Call) -> Refusal:
@@ -198,6 +205,10 @@ class Front:
         match self.trouble(len(self.calls), call):
             case Refusal() as refusal:
                 return _refusal(call.service, refusal)
+            case Reply() as reply:
+                name = call.operation
+                xml = f"<{name}Response><{name}Result>{reply.result}</{name}Result></{name}Response>"
+                return 200, {"content-type": "text/xml"}, xml.encode()
             case "dropped":
                 return None
             case "lost":
