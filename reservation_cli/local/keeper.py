@@ -33,6 +33,8 @@ HUNG_AFTER_CRASH = 1.5
 HUNG_AT_WORK = 30.0
 #: Seconds of silence after which its processor time is read, to tell at HUNG whether it is at work.
 SILENT = 2.0
+#: Processor seconds it must have used since then: one that hangs uses none, one at work gets a share of a busy machine.
+AT_WORK = 0.3
 #: Seconds in which an edit of its sources makes it reload, if it does.
 RELOAD_LIMIT = 60.0
 
@@ -204,7 +206,7 @@ class Keeper:
             self._restart(process, now, f"has not come to answer in {silence:.0f} s")
 
     def _at_work(self, process: ChildProcess) -> bool:
-        return self._cpu_when_silent is not None and _cpu_seconds(process) - self._cpu_when_silent >= 1.0
+        return self._cpu_when_silent is not None and _cpu_seconds(process) - self._cpu_when_silent >= AT_WORK
 
     def _forget_probe(self) -> None:
         if self._probe is not None:

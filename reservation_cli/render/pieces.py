@@ -82,7 +82,9 @@ def draw(lane: Timeline, now: datetime | None = None) -> Drawing:
     origin = lane.origin
     if origin is None:
         return Drawing()
-    lane_end = lane.ended if lane.is_over else (now or lane.as_of)
+    # Where the engine's own end is not told, the last step body's is the latest that is known.
+    known_end = lane.ended or max((span.ended for span in lane.spans if span.ended), default=None)
+    lane_end = known_end if lane.is_over else (now or lane.as_of)
     return _Draughtsman(lane, origin, lane_end).drawing()
 
 
