@@ -29,6 +29,9 @@ ExecutionStatus = Literal[
 CLOCKS_AGREE = timedelta(seconds=1)
 #: What an accepted execution may take to start.
 LATEST_START = timedelta(seconds=30)
+#: What can be t = 0 of a lane: the request was sent, the execution started, the hold was made.
+Zero = Literal["request", "start", "hold"]
+
 ENDED: frozenset[ExecutionStatus] = frozenset({"succeeded", "failed", "timed_out", "stopped"})
 
 
@@ -128,9 +131,19 @@ class Timeline:
         return self.reservation.expires_at if self.reservation else None
 
     @property
+    def zero(self) -> tuple[Zero, datetime] | None:
+        """t = 0 of this lane, and what it is: the request's sending, unless that is not known or cannot be right."""
+        if self.requested_at is not None and self.implausible_delay is None:
+            return "request", self.requested_at
+        if self.started is not None:
+            return "start", self.started
+        created = self.reservation.created_at if self.reservation else None
+        return ("hold", created) if created else None
+
+    @property
     def origin(self) -> datetime | None:
-        """t = 0 of this lane: when the request was sent, else (or if that cannot be right) when it started."""
-        return self.started if self.implausible_delay is not None else self.requested_at or self.started
+        """t = 0 of this lane."""
+        return self.zero[1] if self.zero else None
 
     @property
     def implausible_delay(self) -> timedelta | None:

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from reservation_cli.domain.reservation import format_duration
-from reservation_cli.domain.timeline import Timeline
+from reservation_cli.domain.timeline import Timeline, Zero
 from reservation_cli.render.axis import Axis, fit
 from reservation_cli.render.labels import arranged
 from reservation_cli.render.pieces import Drawing, MarkKind, PieceKind, draw
@@ -65,6 +65,11 @@ _MEANINGS: dict[PieceKind | MarkKind, str] = {
     "stopped": "stopped",
 }
 
+_ZERO: dict[Zero, str] = {
+    "request": "when the request was sent",
+    "start": "when the execution started",
+    "hold": "when the hold was made",
+}
 
 def picture(lanes: Sequence[Timeline], width: int, now: datetime | None = None) -> list[Text]:
     """The lanes as lines of at most `width` cells (54 at least); with `now`, as they stand in a live view."""
@@ -130,16 +135,16 @@ def heading(lanes: Sequence[Timeline], width: int, *more: str) -> Iterator[Text]
 
 
 def _zero(lanes: Sequence[Timeline]) -> str:
-    drawn = [lane for lane in lanes if lane.origin is not None]
-    started = [lane for lane in drawn if lane.requested_at is None]
-    if not drawn:
+    names: dict[Zero, list[str]] = {}
+    for lane in lanes:
+        if lane.zero is not None:
+            names.setdefault(lane.zero[0], []).append(PLATFORM_NAMES[lane.platform])
+    if not names:
         return "nothing has started"
-    if not started:
-        return "t = 0 when the request was sent"
-    if len(started) == len(drawn):
-        return "t = 0 when the execution started"
-    names = joined([PLATFORM_NAMES[lane.platform] for lane in started])
-    return f"t = 0 when the request was sent ({names}: when the execution started)"
+    first, *others = (kind for kind in _ZERO if kind in names)
+    told = f"t = 0 {_ZERO[first]}"
+    more = "; ".join(f"{joined(names[kind])}: {_ZERO[kind]}" for kind in others)
+    return f"{told} ({more})" if more else told
 
 
 def _axis_lines(axis: Axis, margin: int) -> Iterator[Text]:

@@ -54,7 +54,10 @@ def test_origin_is_the_request_else_the_start() -> None:
     lane = timelines.cloudflare_expired()
     assert lane.origin == at(0)
     assert replace(lane, requested_at=None).origin == at(4)
-    assert replace(lane, requested_at=None, started=None).origin is None
+    made = replace(lane, requested_at=None, started=None)
+    assert made.reservation is not None
+    assert made.zero == ("hold", made.reservation.created_at)
+    assert replace(made, reservation=None).origin is None
 
 
 def mistimed(requested: float, target: Target = "cloud", accept_ms: float | None = 30.0) -> Timeline:
