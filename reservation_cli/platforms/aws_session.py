@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from botocore.model import OperationModel
 
 # AWS allows 15 calls of GetDurableExecutionHistory a second; other processes share them, and try again when refused.
-HISTORY_PACE = Pace(burst=4, per_second=10)
+HISTORY_BURST, HISTORIES_A_SECOND = 4, 10
+HISTORY_PACE = Pace(HISTORY_BURST, HISTORIES_A_SECOND)
 # AWS_ENDPOINT_URL_<SERVICE> has the service's id, which is mostly the client's name.
 _SERVICE_IDS = {"logs": "CLOUDWATCH_LOGS"}
 
