@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from reservation_cli.deploy.aws_parts import Account, found, refusals
+from reservation_cli.deploy.aws_parts import Account, found
 from reservation_cli.doctor.check import Check, Setting, attempt, lacking, refused
-from reservation_cli.doctor.permissions import Caller, permissions
+from reservation_cli.doctor.permissions import Caller, asking, permissions
 from reservation_cli.doctor.settings import endpoints, region
 from reservation_cli.domain.deployment import DEFAULT_REGION, DEFAULT_STAGE, QUALIFIER, AwsDeployment, check_region
 from reservation_cli.domain.reservation import InvalidInputError
-from reservation_cli.errors import ResvError
+from reservation_cli.errors import ResvError, UsageError
 from reservation_cli.lanes import together
+from reservation_cli.local.halves import infra_folder
 from reservation_cli.settings import Settings
 
 if TYPE_CHECKING:
@@ -25,15 +26,18 @@ _DAY = 86_400
 def aws(settings: Settings, deployed: Sequence[AwsDeployment], needed: bool) -> list[Check]:
     """All of AWS. `needed`: it was asked about, or something is deployed there from here."""
     chosen = region(settings, deployed)
+    if unusable := list(_unusable(chosen, settings.environ, needed)):
+        return unusable
     where = [_region(chosen), *_endpoint(settings.environ)]
-    if any(check.state == "missing" for check in where):
-        return where
     credentials, caller = _credentials(settings.environ, str(chosen.value), needed)
     if caller is None:
         unchecked = "not looked for, without credentials that work."
+        lists = infra_folder() / "policies"
+        needs = f"Not checked; {lists / 'use.json'} and {lists / 'deploy.json'} list what is needed."
         return [
             credentials,
             *where,
+            Check("aws", "permissions", "unknown" if needed else "optional", needs),
             *(Check("aws", f"stage {each.stage}", "unknown", f"{_told(each)}: {unchecked}") for each in deployed),
         ]
     stage = settings.stage or (deployed[-1].stage if deployed else DEFAULT_STAGE)
@@ -44,22 +48,36 @@ def aws(settings: Settings, deployed: Sequence[AwsDeployment], needed: bool) -> 
         partial(permissions, caller, iam, stage, "deploy", needed and not deployed),
         *(partial(_stage, caller, deployment) for deployment in deployed),
     ]
-    return [credentials, *where, *(each for each in together(calls) if isinstance(each, Check))]
+    return [
+        credentials,
+        *where,
+        *(each if isinstance(each, Check) else refused("aws", "permissions", each, needed) for each in together(calls)),
+    ]
+
+
+def _unusable(chosen: Setting, environ: Mapping[str, str], needed: bool) -> Iterator[Check]:
+    """What botocore could do nothing with."""
+    try:
+        check_region(str(chosen.value))
+    except InvalidInputError as error:
+        hint = f"export {chosen.name}={DEFAULT_REGION}"
+        yield refused("aws", "region", UsageError(f"{chosen.name}: {error}", hint=hint), needed)
+    for name in endpoints(environ):
+        if not environ[name].startswith(("http://", "https://")):
+            yield refused("aws", "endpoint", UsageError(f"{name} is no http address.", hint=f"unset {name}"), needed)
 
 
 def _region(chosen: Setting) -> Check:
     name, told = str(chosen.value), f"{chosen.value} ({chosen.source})"
-    fix = f"export AWS_REGION={DEFAULT_REGION}"
-    try:
-        check_region(name)
-    except InvalidInputError as error:
-        return Check("aws", "region", "missing", str(error), fix, needed=True)
-    import botocore
-    from botocore.session import Session  # deferred: botocore, 100 ms
+    fix = f"export {chosen.name}={DEFAULT_REGION}"
+    import botocore  # deferred: 100 ms
+    from botocore.loaders import Loader
+    from botocore.regions import EndpointResolver
 
-    # Of the package's own data: nobody is asked.
-    session = Session()
-    if not any(name in _regions(session, partition) for partition in session.get_available_partitions()):
+    # Of the package's own data: nobody is asked, no profile is read.
+    resolver = EndpointResolver(Loader().load_data("endpoints"))
+    partitions = resolver.get_available_partitions()
+    if not any(name in resolver.get_available_endpoints("lambda", partition) for partition in partitions):
         detail = f"{told}: botocore {botocore.__version__} knows no Lambda there."
         return Check("aws", "region", "warning", detail, fix)
     if name != DEFAULT_REGION:
@@ -68,20 +86,13 @@ def _region(chosen: Setting) -> Check:
     return Check("aws", "region", "ok", told)
 
 
-def _regions(session: Any, partition: str) -> list[str]:
-    regions: list[str] = session.get_available_regions("lambda", partition_name=partition)
-    return regions
-
-
 def _endpoint(environ: Mapping[str, str]) -> list[Check]:
     """A warning when calls go elsewhere than to AWS: `resv env` exports such variables."""
     names = endpoints(environ)
     if not names:
         return []
-    fix = f"unset {' '.join(names)}"
-    if bad := [name for name in names if not environ[name].startswith(("http://", "https://"))]:
-        return [Check("aws", "endpoint", "missing", f"{' and '.join(bad)}: no http address.", fix, needed=True)]
-    return [Check("aws", "endpoint", "warning", f"{' and '.join(names)}: calls go there, not to AWS.", fix)]
+    detail = f"{' and '.join(names)}: calls go there, not to AWS."
+    return [Check("aws", "endpoint", "warning", detail, f"unset {' '.join(names)}")]
 
 
 def _credentials(environ: Mapping[str, str], region: str, needed: bool) -> tuple[Check, Caller | None]:
@@ -92,7 +103,7 @@ def _credentials(environ: Mapping[str, str], region: str, needed: bool) -> tuple
         aws = Aws.of(environ)
         if aws.credentials() is None:
             return None
-        with refusals(region, "ask whose credentials these are"):
+        with asking(region, "ask whose credentials these are"):
             return aws, _client(aws, "sts", region).get_caller_identity()
 
     answer = attempt(ask)
@@ -121,7 +132,7 @@ def _stage(caller: Caller, deployment: AwsDeployment) -> Check:
 
     def ask() -> list[Mapping[str, Any] | None]:
         functions = (deployment.function, deployment.seats_function)
-        with refusals(deployment.region, f"look for {deployment.function}"):
+        with asking(deployment.region, f"look for {deployment.function}"):
             config = found(client.get_function_configuration, FunctionName=functions[0], Qualifier=QUALIFIER)
             return [config, *(found(client.get_alias, FunctionName=each, Name=QUALIFIER) for each in functions)]
 

@@ -14,6 +14,9 @@ State = Literal["ok", "missing", "warning", "unknown", "optional"]
 Group = Literal["tools", "local", "state", "aws", "cloudflare"]
 Source = Literal["environment", ".env", "state", "default", "not set"]
 
+#: What to do when nothing better is known.
+AGAIN = "Look at the network, and run it again."
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -87,4 +90,4 @@ def lacking(group: Group, name: str, detail: str, fix: str, needed: bool) -> Che
 
 def refused(group: Group, name: str, error: ResvError, needed: bool) -> Check:
     """Something that is there and does not work, which is worth a warning even when it is not needed."""
-    return Check(group, name, "missing" if needed else "warning", error.message, error.hint or "", needed)
+    return Check(group, name, "missing" if needed else "warning", error.message, error.hint or AGAIN, needed)

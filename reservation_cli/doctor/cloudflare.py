@@ -10,7 +10,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reservation_cli.doctor.check import Check, attempt, lacking, refused
+from reservation_cli.doctor.check import AGAIN, Check, attempt, lacking, refused
 from reservation_cli.doctor.tools import wrangler_folder
 from reservation_cli.domain.deployment import CloudflareDeployment
 from reservation_cli.errors import NotConfiguredError, ResvError
@@ -96,7 +96,7 @@ def _login(environ: Mapping[str, str], node: Node | ResvError) -> str | None:
 
 
 def _has_login(environ: Mapping[str, str]) -> bool:
-    """Whether wrangler keeps a login, in one of the folders where it does (wrangler 4.155, global-wrangler-config-path)."""
+    """Whether wrangler keeps a login, in one of the folders where it does (its source: global-wrangler-config-path)."""
     home = Path(environ.get("HOME") or Path.home())
     above = [home, Path(environ.get("XDG_CONFIG_HOME") or home / ".config"), home / "Library" / "Preferences"]
     folders = [folder / ".wrangler" / "config" for folder in above]
@@ -168,7 +168,7 @@ def _stage(deployment: CloudflareDeployment, account: Account | None) -> Check:
     if problem == "gone":
         return Check("cloudflare", name, "missing", f"{told}: the Worker is gone.", again, needed=True)
     if problem:
-        return Check("cloudflare", name, "unknown", f"{told}: {problem}", "Look at the network, and ask again.")
+        return Check("cloudflare", name, "unknown", f"{told}: {problem}", AGAIN)
     if account is None:
         return Check("cloudflare", name, "ok", f"{told}; the Worker answers.", needed=True)
     if account.id != deployment.account:

@@ -11,7 +11,7 @@ from functools import partial
 
 from reservation_cli import store
 from reservation_cli.doctor import local, state, tools
-from reservation_cli.doctor.check import Check, Group, Report, attempt, lacking
+from reservation_cli.doctor.check import AGAIN, Check, Group, Report, attempt, lacking, refused
 from reservation_cli.doctor.settings import rows, scrubbed, secrets
 from reservation_cli.domain.deployment import AwsDeployment, CloudflareDeployment, Deployment
 from reservation_cli.domain.reservation import Platform
@@ -104,6 +104,9 @@ def _together(parts: Sequence[_Part], limit: float) -> list[Check]:
             index, answer = answers.get(timeout=max(0.0, deadline - time.monotonic()))
         except queue.Empty:
             break
+        if isinstance(answer, ResvError):
+            part = parts[index]
+            answer = [refused(part.group, part.name, answer, part.needed)]
         if isinstance(answer, BaseException):
             raise answer
         found[index] = answer
@@ -112,4 +115,4 @@ def _together(parts: Sequence[_Part], limit: float) -> list[Check]:
 
 def _late(part: _Part, limit: float) -> Check:
     detail = f"No answer within {limit:g} s."
-    return lacking(part.group, part.name, detail, "Look at the network, and run it again.", part.needed)
+    return lacking(part.group, part.name, detail, AGAIN, part.needed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,6 +11,7 @@ from reservation_cli.deploy.aws_parts import Account, refusals
 from reservation_cli.doctor.check import Check, attempt, lacking
 from reservation_cli.errors import ResvError
 from reservation_cli.local.halves import infra_folder
+from reservation_cli.platforms.aws_errors import unreadable
 
 Purpose = Literal["use", "deploy"]
 _SIMULATION = "iam:SimulatePrincipalPolicy"
@@ -26,6 +28,16 @@ class Caller:
     def resource(self) -> str:
         """What follows the account: root, user/NAME, assumed-role/NAME/SESSION."""
         return self.arn.split(":", 5)[5]
+
+
+@contextmanager
+def asking(region: str, doing: str) -> Iterator[None]:
+    """botocore's errors as ours, and those of its parsers for answers that are none of AWS's."""
+    with refusals(region, doing):
+        try:
+            yield
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            raise unreadable(f"AWS · {region}, {doing}") from error
 
 
 def permissions(caller: Caller, iam: Any, stage: str, purpose: Purpose, needed: bool) -> Check:
@@ -56,7 +68,7 @@ def permissions(caller: Caller, iam: Any, stage: str, purpose: Purpose, needed: 
 def _denied(caller: Caller, iam: Any, statements: Sequence[Mapping[str, Any]]) -> set[str]:
     """The actions that are refused on any of their resources."""
     denied: set[str] = set()
-    with refusals(caller.account.region, "simulate the caller's policies"):
+    with asking(caller.account.region, "simulate the caller's policies"):
         source = _source(caller, iam)
         for statement in statements:
             if not (actions := _actions(statement)):
@@ -68,10 +80,9 @@ def _denied(caller: Caller, iam: Any, statements: Sequence[Mapping[str, Any]]) -
                 ResourceArns=[arn if arn == "*" else arn.replace("*", "live") for arn in _list(statement["Resource"])],
                 ContextEntries=list(_context(statement)),
             )
-            for page in pages:
-                denied |= {
-                    each["EvalActionName"] for each in page["EvaluationResults"] if each["EvalDecision"] != "allowed"
-                }
+            results = [result for page in pages for result in page["EvaluationResults"]]
+            denied |= {result["EvalActionName"] for result in results if result["EvalDecision"] != "allowed"}
+            denied |= set(actions) - {result["EvalActionName"] for result in results}
     return denied
 
 

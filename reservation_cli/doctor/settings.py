@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from urllib.parse import urlsplit
 
 from reservation_cli.doctor.check import Setting, Source, attempt
 from reservation_cli.domain.deployment import DEFAULT_REGION, DEFAULT_STAGE, CloudflareDeployment, Deployment
@@ -102,10 +102,8 @@ def _source(settings: Settings, name: str) -> Source:
 def _redacted(name: str, value: str) -> str:
     if name in _REDACTED:
         return f"set, ends in {value[-4:]}" if len(value) >= _LONG else "set"
-    if "URL" in name:
-        parts = urlsplit(value)
-        return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-    return value
+    # A user and a password may stand in an address.
+    return re.sub(r"//[^/]*@", "//", value)
 
 
 def _cache(settings: Settings) -> str:
