@@ -23,6 +23,7 @@ from reservation_cli.domain.comparison import metrics
 from reservation_cli.domain.reservation import ReservationRequest
 from reservation_cli.domain.timeline import Engine, Timeline
 from reservation_cli.errors import NotConfiguredError, NotFoundError, PlatformError, UsageError
+from reservation_cli.follow import follow
 from reservation_cli.platforms.aws import AwsClient
 from reservation_cli.platforms.aws_history import timeline_from_history
 from reservation_cli.platforms.aws_logs import CloudLogs, Scope, scope_of
@@ -44,6 +45,7 @@ from support.aws_cloud import (
     give_pages,
     keys,
 )
+from support.clock import Clock
 from support.http_server import Answers, serving
 
 T0 = datetime(2026, 11, 25, 10, tzinfo=UTC)
@@ -456,6 +458,25 @@ def test_no_single_wrong_value_breaks_or_bends_a_timeline(name: str) -> None:
             assert lane.status in {right.status, "running", "waiting", "unknown", "paused"}, (path, wrong)
             assert lane.outcome in {right.outcome, None}, (path, wrong)
             metrics(lane)
+
+
+@pytest.mark.parametrize(("ahead", "most"), [(0, 40), (-300, 40), (300, 45)])
+def test_following_a_hold_of_15_minutes_takes_few_requests(
+    client: AwsClient, server: Answers, ahead: int, most: int
+) -> None:
+    """`ahead`: seconds that this machine's clock is ahead of AWS's, as far as AWS lets a signature pass."""
+    clock = Clock()
+    clock.time = at(1 + ahead)
+    give_pages(server, "GET", HISTORY, one_page("cloud-history-expired-1"))
+    server.give("POST", INVOKE, "", 202, X_Amz_Durable_Execution_Arn=ARN)
+    latest = client.reserve(ReservationRequest("r-cloud-1", "A1", "user123"))
+    events = [*fixture("cloud-history-expired-1")["Events"], *fixture("cloud-history-expired-2")["Events"]]
+    for lane in follow(client, latest, clock, clock.now):
+        latest = lane
+        if clock.time - timedelta(seconds=ahead) > at(901.8):
+            server.give("GET", HISTORY, json.dumps({"Events": events}))
+    assert latest.outcome == "expired"
+    assert len(server.seen) <= most
 
 
 # --- Reserve, confirm, cancel
