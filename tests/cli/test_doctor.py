@@ -32,7 +32,7 @@ from support.http_server import Answers
 
 NOTHING_CONFIGURED = """\
 Tools
-  ✓ Node.js          24.19.0, ROOT/bin/node
+  ✓ Node.js          24.19.0, /tmp/dROOTROOT/bin/node
   ✓ npm              11.17.0
   – wrangler         Not installed yet; the first start does it. → resv up
   – sam              None on PATH that works; deploys go by AWS's API.
@@ -42,16 +42,16 @@ Tools
 
 Local stack
   ✓ AWS engine       aws-durable-execution-sdk-python-testing 1.4.0
-  ✓ Cloudflare port  PORT is free.
-  ✓ AWS port         PORT is free.
+  ✓ Cloudflare port  NNNNN is free.
+  ✓ AWS port         NNNNN is free.
   – stack            Not running; the first command that needs it starts it.
                      → resv up
 
 State
-  ✓ home             ROOT/home, made when it is first needed.
+  ✓ home             /tmp/dROOTROOT/home, made when it is first needed.
   ✓ state.json       None yet: nothing has been reserved or deployed from here.
-  ✓ cache            ROOT/cache, made when it is first needed.
-  ✓ disk             SIZE free
+  ✓ cache            /tmp/dROOTROOT/cache, made when it is first needed.
+  ✓ disk             N GB free
 
 AWS
   – credentials      None found.
@@ -60,8 +60,8 @@ AWS
                        AWS_PROFILE.
   ✓ region           us-east-2 (default)
   – permissions      Not checked;
-                     ROOT/checkout/infra/policies/use.json and
-                     ROOT/checkout/infra/policies/deploy.json list
+                     /tmp/dROOTROOT/checkout/infra/policies/use.json and
+                     /tmp/dROOTROOT/checkout/infra/policies/deploy.json list
                      what is needed.
 
 Cloudflare
@@ -71,22 +71,22 @@ Cloudflare
                        wrangler login`.
 
 Settings
-  RESV_HOME                    ROOT/home       environment
-  RESV_STAGE                   dev                  default
-  RESV_CLOUDFLARE_PORT         PORT                environment
-  RESV_AWS_PORT                PORT                environment
-  RESV_IDLE_MINUTES            30                   default
-  RESV_CACHE                   ROOT/cache      environment
-  AWS_REGION                   us-east-2            default
-  AWS_PROFILE                  —                    not set
-  AWS_ACCESS_KEY_ID            —                    not set
-  AWS_SECRET_ACCESS_KEY        —                    not set
-  AWS_CONFIG_FILE              ROOT/none       environment
-  AWS_SHARED_CREDENTIALS_FILE  ROOT/none       environment
-  aws runs on                  the local stack      default
-  CLOUDFLARE_API_TOKEN         —                    not set
-  CLOUDFLARE_ACCOUNT_ID        —                    not set
-  cloudflare runs on           the local stack      default
+  RESV_HOME                    /tmp/dROOTROOT/home   environment
+  RESV_STAGE                   dev                   default
+  RESV_CLOUDFLARE_PORT         NNNNN                 environment
+  RESV_AWS_PORT                NNNNN                 environment
+  RESV_IDLE_MINUTES            30                    default
+  RESV_CACHE                   /tmp/dROOTROOT/cache  environment
+  AWS_REGION                   us-east-2             default
+  AWS_PROFILE                  —                     not set
+  AWS_ACCESS_KEY_ID            —                     not set
+  AWS_SECRET_ACCESS_KEY        —                     not set
+  AWS_CONFIG_FILE              /tmp/dROOTROOT/none   environment
+  AWS_SHARED_CREDENTIALS_FILE  /tmp/dROOTROOT/none   environment
+  aws runs on                  the local stack       default
+  CLOUDFLARE_API_TOKEN         —                     not set
+  CLOUDFLARE_ACCOUNT_ID        —                     not set
+  cloudflare runs on           the local stack       default
 
 Nothing that is needed is missing; not set up, and only needed to deploy there:
 AWS and Cloudflare.
@@ -101,7 +101,7 @@ def test_a_machine_with_nothing_configured(monkeypatch: pytest.MonkeyPatch, caps
         monkeypatch.undo()
     assert (code, err) == (0, "")
     assert max(map(len, out.splitlines())) <= 80
-    for pattern, name in ((root, "ROOT"), (r"\b\d{5}\b", "PORT"), (r"[\d.]+ GB", "SIZE")):
+    for pattern, name in ((root, "/tmp/dROOTROOT"), (r"\b\d{5}\b", "NNNNN"), (r"[\d.]+ GB", "N GB")):
         out = re.sub(pattern, name, out)
     assert out == NOTHING_CONFIGURED
 
