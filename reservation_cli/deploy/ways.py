@@ -58,6 +58,8 @@ def deployer(settings: Settings, choice: Choice, progress: Progress | None) -> t
     asked for is missing or too old, UsageError for options of the other platform.
     """
     if choice.platform == "aws":
+        if choice.public:
+            raise UsageError("--public is of Cloudflare; AWS asks for credentials.", hint="Leave it away.")
         return _aws(settings, choice, progress)
     for given, flag in ((choice.region, "--region"), (choice.via, "--via"), (choice.recreate, "--recreate")):
         if given:
