@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import EndpointConnectionError, WaiterError
 
 from reservation_cli.deploy import aws_function
 from reservation_cli.deploy.aws_api import AwsApiDeployer
@@ -19,8 +19,8 @@ from reservation_cli.deploy.aws_function import PAUSES
 from reservation_cli.deploy.aws_parts import LOG_DAYS, MANAGED_POLICY, Account, AwsParts, refusals
 from reservation_cli.deploy.aws_teardown import AwsRemover
 from reservation_cli.deploy.change import UNKNOWN, Change, Deployer
-from reservation_cli.errors import NotConfiguredError, PlatformError, ResvError
-from support.moto_front import ACCOUNT, REGION, SECRET, Call, Fault, Front, Refusal, denied, no_trouble
+from reservation_cli.errors import NotConfiguredError, PlatformError, ResvError, TimedOutError
+from support.moto_front import ACCOUNT, REGION, SECRET, Call, Fault, Front, Refusal, Reply, denied, no_trouble
 
 WORKFLOW = "reservation-workflow-dev"
 SEATS = "reservation-seats-dev"
@@ -268,18 +268,63 @@ def test_an_update_under_way_is_waited_for(aws_front: Front, bundle: Path) -> No
 
 def test_creations_whose_answers_are_lost(aws_front: Front, bundle: Path) -> None:
     """botocore asks again, and AWS says that the thing exists: it was made by the first try."""
-    lost: set[str] = set()
-
-    def lose_first(_: int, call: Call) -> Fault | None:
-        if not call.operation.startswith("Create") or call.operation in lost:
-            return None
-        lost.add(call.operation)
-        return "lost"
-
-    aws_front.trouble = lose_first
+    lost = aws_front.lose_first_answers("Create", "Publish")
     assert deployer(aws_front, bundle).apply(ignore).version == "1"
-    assert lost == {"CreateRole", "CreateTable", "CreateLogGroup", "CreateFunction", "CreateAlias"}
+    assert lost == {"CreateRole", "CreateTable", "CreateLogGroup", "CreateFunction", "PublishVersion", "CreateAlias"}
     assert_deployed(aws_front)
+
+
+def test_a_table_that_is_still_being_deleted_is_waited_for(aws_front: Front, bundle: Path) -> None:
+    aws_front.fail("DescribeTable", table_in("DELETING"))
+    said: list[Change] = []
+    deployer(aws_front, bundle).apply(said.append)
+    assert verbs(said)["table", SEATS] == "create"
+    assert_deployed(aws_front)
+
+
+def test_a_table_that_is_still_being_created_is_waited_for(aws_front: Front, bundle: Path) -> None:
+    deployer(aws_front, bundle).apply(ignore)
+    aws_front.forget()
+    aws_front.fail("DescribeTable", table_in("CREATING"))
+    deployer(aws_front, bundle).apply(ignore)
+    assert aws_front.operations.count("DescribeTable") == 2
+    assert aws_front.writes == []
+
+
+def test_a_table_with_other_keys_is_not_taken_over(aws_front: Front, bundle: Path) -> None:
+    aws_front.fail("DescribeTable", table_in("ACTIVE", key="seat"))
+    with pytest.raises(PlatformError, match="other keys") as raised:
+        deployer(aws_front, bundle).changes()
+    assert raised.value.code == "name_taken"
+
+
+def table_in(status: str, key: str = "pk") -> Reply:
+    described = {"TableStatus": status, "KeySchema": [{"AttributeName": key, "KeyType": "HASH"}]}
+    return Reply(json.dumps({"Table": described}))
+
+
+def test_a_function_that_fails_to_start_tells_why(aws_front: Front, bundle: Path) -> None:
+    failed = Reply(json.dumps({"Configuration": {"State": "Failed", "StateReason": "No room."}}))
+    answers: list[Fault | None] = [None, None, failed]
+    aws_front.trouble = lambda _, call: answers.pop(0) if call.operation == "GetFunction" else None
+    with pytest.raises(PlatformError, match=r"create durable function .* failed: No room"):
+        deployer(aws_front, bundle).apply(ignore)
+
+
+def test_what_takes_too_long_is_told() -> None:
+    tired = WaiterError(name="it", reason="Max attempts exceeded", last_response={})
+    with (
+        pytest.raises(TimedOutError, match="AWS · us-east-2, create it: it is not ready yet"),
+        refusals(REGION, "create it"),
+    ):
+        raise tired
+
+
+def test_an_answer_that_is_none_of_awss(aws_front: Front, bundle: Path) -> None:
+    aws_front.fail("DescribeStacks", *[Reply("<p>Log in<br>to the network</p>")] * 5)
+    with pytest.raises(PlatformError) as raised:
+        deployer(aws_front, bundle).changes()
+    assert_readable(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -450,8 +495,10 @@ def test_a_region_without_lambda() -> None:
 
 
 @pytest.mark.parametrize("partition", ["aws-cn", "aws-us-gov"])
-def test_other_partitions(partition: str) -> None:
-    account = Account("1", partition, "xx-1", None)  # type: ignore[arg-type]  # nothing is asked of AWS
+def test_other_partitions(aws_front: Front, partition: str) -> None:
+    aws_front.fail("GetCallerIdentity", Reply(f"<Account>1</Account><Arn>arn:{partition}:iam::1:user/me</Arn>"))
+    account = Account.of(aws_front.environ, "xx-1")
+    assert account is not None
     assert account.managed_policy == f"arn:{partition}:iam::aws:policy/{MANAGED_POLICY}"
     assert f"arn:{partition}:lambda:xx-1:1:function:reservation-workflow-test:*" in json.dumps(
         account.policy("functions", "test")

@@ -288,6 +288,26 @@ def test_what_was_removed_by_somebody_else_meanwhile_is_no_error(aws_front: Fron
     assert aws_front.resources() == []
 
 
+def test_removals_whose_answers_are_lost(aws_front: Front, deployed: AwsApiDeployer) -> None:
+    """botocore asks again, and AWS says that there is no such thing: it was removed by the first try."""
+    lost = aws_front.lose_first_answers("Delete", "Detach")
+    assert remover(aws_front).remove(ignore) == []
+    policies = {"DetachRolePolicy", "DeleteRolePolicy", "DeleteRole"}
+    assert lost == {"DeleteAlias", "DeleteFunction", "DeleteTable", "DeleteLogGroup", *policies}
+    assert aws_front.resources() == []
+
+
+@pytest.mark.parametrize("status", ["CREATING", "DELETING"])
+def test_a_table_that_changes_is_waited_for(aws_front: Front, deployed: AwsApiDeployer, status: str) -> None:
+    arn = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{SEATS}"
+    if status == "DELETING":
+        aws_front.client("dynamodb").delete_table(TableName=SEATS)
+    aws_front.fail("DescribeTable", Reply(json.dumps({"Table": {"TableStatus": status, "TableArn": arn}})))
+    assert remover(aws_front).remove(ignore) == []
+    assert ("DeleteTable" in aws_front.writes) == (status == "CREATING")
+    assert aws_front.resources() == []
+
+
 def test_expired_credentials_end_it_at_once(aws_front: Front, deployed: AwsApiDeployer) -> None:
     expired = Refusal(403, "ExpiredTokenException", "The security token included in the request is expired")
     aws_front.fail("DeleteFunction", expired)

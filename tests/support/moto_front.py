@@ -62,7 +62,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A good answer instead of moto's, which is not asked: `result` is the inside of a query protocol's answer."""
+    """A good answer instead of moto's, which is not asked: JSON, or what is inside the result of a query protocol."""
 
     result: str = ""
 
@@ -153,6 +153,19 @@ class Front:
         """Deny the call with this number, whatever it is."""
         self.trouble = lambda number, call: denied(call) if number == wanted else None
 
+    def lose_first_answers(self, *verbs: str) -> set[str]:
+        """Lose the first answer of each operation that begins with one of `verbs`; gives these as they are met."""
+        lost: set[str] = set()
+
+        def trouble(_: int, call: Call) -> Fault | None:
+            if not call.operation.startswith(verbs) or call.operation in lost:
+                return None
+            lost.add(call.operation)
+            return "lost"
+
+        self.trouble = trouble
+        return lost
+
     def fail(self, operation: str, *faults: Fault) -> None:
         """Give the first calls of `operation` these faults, one each."""
         waiting = list(faults)
@@ -206,9 +219,7 @@ class Front:
             case Refusal() as refusal:
                 return _refusal(call.service, refusal)
             case Reply() as reply:
-                name = call.operation
-                xml = f"<{name}Response><{name}Result>{reply.result}</{name}Result></{name}Response>"
-                return 200, {"content-type": "text/xml"}, xml.encode()
+                return _reply(call, reply)
             case "dropped":
                 return None
             case "lost":
@@ -268,6 +279,8 @@ class Front:
 _SETTING = ("CreateFunction", "UpdateFunctionConfiguration")
 _TELLING = ("GetFunction", "GetFunctionConfiguration", "UpdateFunctionCode", "PublishVersion", "ListVersionsByFunction")
 
+
+_QUERY = ("iam", "sts", "cloudformation")
 
 #: How the resources of a service are listed: the operation, the key of its answer, the key of a name in that.
 _LISTS = {
@@ -365,7 +378,7 @@ def _identify(method: str, path: str, headers: Mapping[str, str], body: bytes) -
     service = signed[1] if signed else ""
     if target := headers.get("x-amz-target"):
         operation = target.rpartition(".")[2]
-    elif service in ("iam", "sts", "cloudformation"):
+    elif service in _QUERY:
         operation = parse_qs(body.decode())["Action"][0]
     elif service == "lambda":
         operation = _lambda_operation(method, path)
@@ -405,9 +418,18 @@ def _function(path: str) -> str:
     return bare.split("/")[3].split(":")[-1] if "/functions/" in bare else bare.rpartition(":")[2]
 
 
+def _reply(call: Call, reply: Reply) -> Answer:
+    """The reply in the protocol of the call's service."""
+    if call.service not in _QUERY:
+        return 200, {"content-type": "application/json"}, reply.result.encode()
+    name = call.operation
+    xml = f"<{name}Response><{name}Result>{reply.result}</{name}Result></{name}Response>"
+    return 200, {"content-type": "text/xml"}, xml.encode()
+
+
 def _refusal(service: str, refusal: Refusal) -> Answer:
     """The refusal in the protocol of `service`."""
-    if service in ("iam", "sts", "cloudformation"):
+    if service in _QUERY:
         error = f"<Error><Type>Sender</Type><Code>{refusal.code}</Code><Message>{refusal.message}</Message></Error>"
         body = f"<ErrorResponse>{error}<RequestId>0</RequestId></ErrorResponse>"
         return refusal.status, {"content-type": "text/xml"}, body.encode()
