@@ -26,11 +26,12 @@ POLICIES = sorted(path.stem for path in (INFRA / "policies").glob("*.json"))
 
 #: The longest that there may be of each.
 STAGE = "stage-of-16-char"
+SESSION = Session()
 REGION = max(
     (
         region
-        for partition in Session().get_available_partitions()
-        for region in Session().get_available_regions("lambda", partition)
+        for partition in SESSION.get_available_partitions()
+        for region in SESSION.get_available_regions("lambda", partition)
     ),
     key=len,
 )
