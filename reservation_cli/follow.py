@@ -33,7 +33,7 @@ def follow(
     """
     known, polls, eager, failures, expecting = first, first.polls, 0, 0, False
     while not is_settled(known):
-        if nudge.wait(_pause(known, eager, now(), expecting)):
+        if nudge.wait(_pause(known, eager, known.on_its_clock(now()), expecting)):
             nudge.clear()
             eager, expecting = 0, True
         try:
@@ -48,7 +48,7 @@ def follow(
         failures = 0
         polls += 1
         expecting = expecting and eager < len(EAGER_SECONDS) - 1
-        eager = eager + 1 if expecting or _moving(latest, now()) else 0
+        eager = eager + 1 if expecting or _moving(latest, known.on_its_clock(now())) else 0
         known = replace(continued(known, latest), polls=polls)
         yield known
 

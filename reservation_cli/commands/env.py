@@ -7,6 +7,7 @@ import shlex
 import typer
 
 from reservation_cli.local import stack
+from reservation_cli.local.plan import KEY
 from reservation_cli.options import Json, begin
 
 
@@ -20,8 +21,8 @@ def command(context: typer.Context, json: Json = False) -> None:
         "AWS_ENDPOINT_URL_DYNAMODB": running.dynamodb_url,
         "AWS_REGION": running.region,
         "AWS_DEFAULT_REGION": running.region,
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_ACCESS_KEY_ID": KEY,
+        "AWS_SECRET_ACCESS_KEY": KEY,
         "RESV_CLOUDFLARE_URL": running.cloudflare_url,
         "RESV_CLOUDFLARE_PORT": running.cloudflare_url.rpartition(":")[2],
         "RESV_CLOUDFLARE_WORKFLOW": running.workflow,

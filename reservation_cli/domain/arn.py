@@ -9,7 +9,7 @@ from reservation_cli.errors import UsageError
 
 _ARN = re.compile(
     r"arn:aws[a-z-]*:lambda:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):function:(?P<function>[A-Za-z0-9_-]+)"
-    r":(?P<version>[A-Za-z0-9$_-]+)/durable-execution/(?P<name>[A-Za-z0-9_-]{1,64})/(?P<execution>[A-Za-z0-9-]+)"
+    r":(?P<version>[A-Za-z0-9$_.-]+)/durable-execution/(?P<name>[A-Za-z0-9_-]{1,64})/(?P<execution>[A-Za-z0-9_-]+)"
 )
 
 

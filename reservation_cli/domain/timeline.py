@@ -158,6 +158,10 @@ class Timeline:
         latest = timedelta(milliseconds=self.accept_ms or 0) + LATEST_START
         return delay if delay < -CLOCKS_AGREE or (self.target == "cloud" and delay > latest) else None
 
+    def on_its_clock(self, moment: datetime) -> datetime:
+        """`moment` of this machine's clock as the service's clock had it, as far as that is known."""
+        return moment + (self.implausible_delay or timedelta())
+
     @property
     def remarks(self) -> tuple[str, ...]:
         """`notes`, and why t = 0 is not when the request was sent."""

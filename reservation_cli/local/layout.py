@@ -12,7 +12,7 @@ from pathlib import Path
 from reservation_cli.errors import NotConfiguredError
 from reservation_cli.local import halves, ports
 from reservation_cli.local.node import Node, find_node
-from reservation_cli.local.plan import LOGS, Child, Plan
+from reservation_cli.local.plan import KEY, LOGS, Child, Plan
 from reservation_cli.settings import Settings
 
 REGION = "us-east-2"
@@ -148,8 +148,8 @@ def _host(node: Node, folder: Path, home: Path, port: int, dynamodb_port: int, a
         env={
             "AWS_ENDPOINT_URL_LAMBDA": f"http://127.0.0.1:{aws_port}",
             "AWS_REGION": REGION,
-            "AWS_ACCESS_KEY_ID": "local",
-            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_ACCESS_KEY_ID": KEY,
+            "AWS_SECRET_ACCESS_KEY": KEY,
         },
     )
 

@@ -17,6 +17,9 @@ STACK = "stack.json"
 USED = "stack.used"
 LOGS = "logs"
 
+#: The access key and the secret with which the local AWS endpoint is called; it checks neither.
+KEY = "local"
+
 #: Version of what stands in stack.json.
 FORMAT = 1
 

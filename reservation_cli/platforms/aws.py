@@ -30,6 +30,7 @@ from reservation_cli.domain.reservation import (
 )
 from reservation_cli.domain.timeline import Engine, ExecutionStatus, Timeline
 from reservation_cli.errors import ConflictError, NotFoundError, PlatformError, ResvError, TimedOutError
+from reservation_cli.local.plan import KEY
 from reservation_cli.local.stack import Stack
 from reservation_cli.platforms.aws_history import Event, timeline_from_history
 from reservation_cli.platforms.payloads import Lane
@@ -82,8 +83,8 @@ class AwsClient:
             "lambda",
             region_name=stack.region,
             endpoint_url=stack.aws_endpoint_url,
-            aws_access_key_id="local",
-            aws_secret_access_key="local",  # noqa: S106 - the local stack checks no signature
+            aws_access_key_id=KEY,
+            aws_secret_access_key=KEY,
             config=config,
         )
         name, _, version = stack.engines["aws"].rpartition(" ")

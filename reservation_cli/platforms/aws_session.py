@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError
 from botocore.session import Session
 
 from reservation_cli.errors import NotConfiguredError
+from reservation_cli.local.plan import KEY
 from reservation_cli.platforms.aws_errors import CREDENTIALS_HINT, UnreadableAnswerError, translated
 from reservation_cli.platforms.pace import Pace
 
@@ -42,8 +43,14 @@ class Aws:
     def of(cls, environ: Mapping[str, str]) -> Aws:
         """The API for the credentials that `environ`, the AWS profile it names, or this machine's role has.
 
-        Raises NotConfiguredError when the profile does not exist.
+        Raises NotConfiguredError when the profile does not exist, and for the environment of `resv env`.
         """
+        if environ.get("AWS_ACCESS_KEY_ID") == KEY:
+            raise NotConfiguredError(
+                "The environment points at the local stack, by `resv env`, not at AWS.",
+                hint="Take a fresh shell (or unset the AWS_* that `resv env` prints), or work --local.",
+                code="local_environment",
+            )
         session = Session(profile=environ.get("AWS_PROFILE") or environ.get("AWS_DEFAULT_PROFILE"))
         # botocore's own chains read os.environ, which .env is no part of.
         chains, store = ConfigChainFactory(session, environ), session.get_component("config_store")

@@ -58,7 +58,7 @@ def status_view(lanes: Sequence[Timeline], width: int, now: datetime | None = No
         parts += fact_lines(list(_facts(lane, now)))
         if lane.spans:
             parts += [Text(), Padding(_steps(lane), (0, 0, 0, 2), expand=False)]
-    notes = [f"{lane_name(lane)}: {printable(note)}" for lane in lanes for note in lane.notes]
+    notes = [f"{lane_name(lane)}: {printable(note)}" for lane in lanes for note in lane.remarks]
     if notes:
         parts += [Text(), *(Text(note) for note in notes)]
     return Constrain(Group(*parts), width)

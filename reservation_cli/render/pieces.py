@@ -179,7 +179,7 @@ class _Draughtsman:
 
     def marks(self) -> tuple[Mark, ...]:
         lane, marks = self.lane, []
-        if lane.accept_ms is not None and lane.requested_at is not None:
+        if lane.accept_ms is not None and lane.origin == lane.requested_at:
             marks.append(Mark("accepted", lane.accept_ms))
         decided = lane.reservation.ended_at if lane.reservation else None
         final = lane.span(FINALIZE)

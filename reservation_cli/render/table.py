@@ -120,7 +120,7 @@ def sentences(lanes: Sequence[Timeline]) -> Iterator[str]:
     """What a reader must know before drawing conclusions."""
     present = [lane for lane in lanes if not is_absent(lane)]
     for lane in present:
-        for note in lane.notes:
+        for note in lane.remarks:
             yield f"{lane_name(lane)}: {printable(note)}"
     if any(lane.target == "local" for lane in present):
         yield "Local engines show how the programming models behave, not how fast the clouds are."
