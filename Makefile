@@ -17,7 +17,7 @@ test: setup tools
 	$(NPM) aws-durable test
 	$(BIN)/pytest
 
-# What needs no other tool and no local stack: half a minute.
+# What needs neither other tools nor the local stack.
 quick: setup
 	$(BIN)/pytest -m "not bench and not stack and not sam and not moto"
 

@@ -23,6 +23,7 @@ from reservation_cli.deploy.aws_parts import (
     refusals,
     where,
 )
+from reservation_cli.deploy.aws_teardown import SAM_STACK
 from reservation_cli.deploy.change import Change, Verb
 from reservation_cli.deploy.preflight import Tool
 from reservation_cli.deploy.sam_cli import Event, Sam
@@ -32,9 +33,6 @@ from reservation_cli.local.halves import BUNDLE, infra_folder
 from reservation_cli.platforms.aws_errors import CREDENTIALS_HINT
 
 Progress = Callable[[Change], None]
-
-#: SAM's own stack: its bucket takes the code of all that SAM deploys in an account and region.
-SAM_STACK = "aws-sam-cli-managed-default"
 
 #: What the template makes, by the names it has there, in the order of the plan.
 RESOURCES = (
