@@ -185,7 +185,7 @@ class SamDeployer:
     def _deploy(self, folder: Path, stack: Change, resources: Iterable[Change], progress: Progress) -> None:
         sam = Sam(self.sam, self.environ, self.region)
         for command in ("validate", "build"):
-            progress(replace(stack, detail=f"sam {command}"))
+            progress(replace(stack, name=f"{stack.name} (sam {command})"))
             lint = ["--lint"] if command == "validate" else []
             sam.run(folder, [command, *lint, "--template", "template.yaml"], _CHECK_SECONDS, lambda _event: None)
         arguments = [
@@ -194,7 +194,7 @@ class SamDeployer:
             *("--capabilities", "CAPABILITY_NAMED_IAM", "--resolve-s3", "--s3-prefix", stack.name),
             *("--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar", "--on-failure", "DELETE"),
         ]
-        progress(replace(stack, detail="sam deploy"))
+        progress(replace(stack, name=f"{stack.name} (sam deploy)"))
         try:
             sam.run(folder, arguments, _DEPLOY_SECONDS, _begun(resources, progress))
         except KeyboardInterrupt as error:

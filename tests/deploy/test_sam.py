@@ -130,8 +130,8 @@ def test_deploy_redeploy_teardown(aws_front: Front, deployer: SamDeployer, tmp_p
     told: list[Change] = []
     first = spied_on(deployer, tmp_path).apply(told.append)
     assert (first.stage, first.region, first.account, first.via, first.version) == ("dev", REGION, ACCOUNT, "sam", "1")
-    runs = [change.detail for change in told if change.kind == "stack"]
-    assert runs == ["sam validate", "sam build", "sam deploy"]
+    runs = [change.name for change in told if change.kind == "stack"]
+    assert runs == [f"{WORKFLOW} (sam {command})" for command in ("validate", "build", "deploy")]
     asked = stack_made(aws_front)
     assert (asked["StackName"], asked["ChangeSetType"]) == (WORKFLOW, "CREATE")
     assert listed(asked, "Parameters", "ParameterKey", "ParameterValue") == [("Stage", "dev")]
