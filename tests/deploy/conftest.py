@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
+import botocore.loaders
+import botocore.session
 import pytest
 
 from support.moto_front import Front, serving
@@ -11,7 +14,9 @@ from support.moto_front import Front, serving
 
 @pytest.fixture(scope="session")
 def moto() -> Iterator[Front]:
-    with serving() as front:
+    with serving() as front, pytest.MonkeyPatch.context() as patch:
+        # A session of botocore reads the descriptions of the services anew, 0.2 s; the tests make hundreds.
+        patch.setattr(botocore.session, "create_loader", cache(botocore.loaders.create_loader))
         yield front
 
 
