@@ -22,6 +22,8 @@ from reservation_cli.deploy.change import UNKNOWN, Change, Deployer
 from reservation_cli.errors import NotConfiguredError, PlatformError, ResvError, TimedOutError
 from support.moto_front import ACCOUNT, REGION, SECRET, Call, Fault, Front, Refusal, Reply, denied, no_trouble
 
+pytestmark = pytest.mark.moto
+
 WORKFLOW = "reservation-workflow-dev"
 SEATS = "reservation-seats-dev"
 ROLE = f"durable-reservation-role-dev-{REGION}"

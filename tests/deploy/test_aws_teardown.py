@@ -16,6 +16,8 @@ from reservation_cli.deploy.change import UNKNOWN, Change, Leftover, Remover
 from reservation_cli.errors import NotConfiguredError, PlatformError, ResvError
 from support.moto_front import ACCOUNT, REGION, SECRET, Call, Fault, Front, Refusal, Reply, denied, no_trouble
 
+pytestmark = pytest.mark.moto
+
 WORKFLOW = "reservation-workflow-dev"
 SEATS = "reservation-seats-dev"
 ROLE = f"durable-reservation-role-dev-{REGION}"
