@@ -114,7 +114,6 @@ def _cloudflare(me: Command, deployment: CloudflareDeployment, about: str | None
     since = datetime.now(UTC) - _CLOUDFLARE_KEEPS
 
     def tailed() -> Iterator[LogLine]:
-        wrangler = ways.wrangler(me.settings, note)
-        return cloudflare_logs.follow(deployment, environ, wrangler.node, wrangler.folder, about)
+        return cloudflare_logs.follow(deployment, ways.wrangler(me.settings, note), about)
 
     return Source(lambda: cloudflare_logs.past(deployment, environ, since, about, newest, note), tailed)

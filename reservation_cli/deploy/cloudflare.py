@@ -14,9 +14,9 @@ from pathlib import Path
 
 from reservation_cli.deploy.change import UNKNOWN, Change, Leftover
 from reservation_cli.deploy.cloudflare_api import Account, Credentials, find_credentials, no_credentials
-from reservation_cli.deploy.wrangler import Deployed, Wrangler
 from reservation_cli.domain.deployment import CloudflareDeployment, workflow_name
 from reservation_cli.errors import NotConfiguredError, PlatformError, ResvError, TimedOutError
+from reservation_cli.platforms.wrangler import Deployed, Wrangler
 
 SECRET = "API_TOKEN"  # noqa: S105 - the secret's name
 _RUNNING = ("queued", "running", "paused", "waiting", "waitingForPause", "rollingBack", "unknown")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from reservation_cli.deploy import child
+from reservation_cli.local import tool
 
 #: The first SAM CLI in which DurableConfig is known and works.
 SAM_MINIMUM = "1.153.1"
@@ -63,7 +63,7 @@ def _candidates(name: str, environ: Mapping[str, str]) -> Iterator[Path]:
 def _version(path: Path, told: str, environ: Mapping[str, str]) -> str | None:
     said: list[str] = []
     try:
-        code = child.run([path, "--version"], {**environ, "SAM_CLI_TELEMETRY": "0"}, _ANSWER_SECONDS, said.append)
+        code = tool.run([path, "--version"], {**environ, "SAM_CLI_TELEMETRY": "0"}, _ANSWER_SECONDS, said.append)
     except OSError:  # it cannot be started, or TimeoutError
         return None
     match = re.search(told, "\n".join(said))

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reservation_cli.deploy import child
 from reservation_cli.deploy.preflight import Tool
 from reservation_cli.errors import NotConfiguredError, PlatformError, ResvError, TimedOutError
+from reservation_cli.local import tool
 from reservation_cli.platforms.aws_errors import explain
 
 _QUIET = {
@@ -71,7 +71,7 @@ class Sam:
         doing = f"AWS · {self.region}, sam {arguments[0]}"
         argv: list[str | Path] = [self.tool.path, *arguments, "--region", self.region]
         try:
-            code = child.run(argv, {**self.environ, **_QUIET}, seconds, hear, folder)
+            code = tool.run(argv, {**self.environ, **_QUIET}, seconds, hear, folder)
         except TimeoutError as error:
             raise TimedOutError(f"{doing}: it did not end within {seconds / 60:.0f} minutes.") from error
         except OSError as error:

@@ -28,7 +28,7 @@ from reservation_cli.local.plan import LOGS
 from reservation_cli.settings import Settings
 
 if TYPE_CHECKING:
-    from reservation_cli.deploy.wrangler import Wrangler
+    from reservation_cli.platforms.wrangler import Wrangler
 
 Progress = Callable[[str], None]
 
@@ -145,7 +145,7 @@ def _bundle(settings: Settings, progress: Progress | None) -> Path | None:
 
 def wrangler(settings: Settings, progress: Progress | None) -> Wrangler:
     """The wrangler of cf-workflow. NotConfiguredError when it is not installed, and there is no `progress` to do it."""
-    from reservation_cli.deploy.wrangler import Wrangler
+    from reservation_cli.platforms.wrangler import Wrangler
 
     node = find_node(settings.environ)
     if progress is None:

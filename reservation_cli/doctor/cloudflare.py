@@ -89,7 +89,7 @@ def _login(environ: Mapping[str, str], node: Node | ResvError) -> str | None:
     # Without a login wrangler is left alone: it would write its own files to say so.
     if folder is None or isinstance(node, ResvError) or not _has_login(environ):
         return None
-    from reservation_cli.deploy.wrangler import Wrangler
+    from reservation_cli.platforms.wrangler import Wrangler
 
     token = attempt(Wrangler(node, folder, environ, _LOGIN_SECONDS).login_token)
     return None if isinstance(token, ResvError) else token

@@ -7,11 +7,11 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from reservation_cli.deploy import child, preflight
+from reservation_cli.deploy import preflight
 from reservation_cli.deploy.preflight import Tool
 from reservation_cli.doctor.check import Check, lacking
 from reservation_cli.errors import ResvError
-from reservation_cli.local import halves
+from reservation_cli.local import halves, tool
 from reservation_cli.local.node import Node
 
 _ANSWER_SECONDS = 10.0
@@ -28,7 +28,7 @@ def _npm(node: Node, environ: Mapping[str, str], needed: bool) -> Check:
     said: list[str] = []
     asked = {**node.environ(environ), "npm_config_update_notifier": "false"}
     try:
-        code = child.run([*node.npm, "--version"], asked, _ANSWER_SECONDS, said.append)
+        code = tool.run([*node.npm, "--version"], asked, _ANSWER_SECONDS, said.append)
         why = f"exit code {code}"
     except OSError as error:  # it cannot be started, or TimeoutError
         why = str(error)

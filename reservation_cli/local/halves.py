@@ -5,16 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-import signal
-import subprocess
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from reservation_cli.errors import NotConfiguredError
-from reservation_cli.local import locks
+from reservation_cli.local import locks, tool
 from reservation_cli.local.node import Node
-from reservation_cli.local.reaper import signal_group
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -28,7 +25,6 @@ _BUILT_FROM = {"aws-durable": ("src", "local", "build.mjs", "package.json", "tsc
 _INSTALLED = Path("node_modules", ".resv-installed")
 _BUILT = Path("dist", ".resv-built")
 
-_NPM_EXIT_SECONDS = 3.0
 _NPM_DETAIL = re.compile(r"(code|errno|syscall|path|command|type|workspace|location|A complete log) ")
 
 
@@ -162,37 +158,18 @@ def _hash(folder: Path, names: Iterable[str]) -> str:
 
 
 def _npm(node: Node, folder: Path, arguments: list[str], environ: Mapping[str, str], log: Path, lock: int) -> None:
-    with log.open("wb") as output:
-        npm = subprocess.Popen(
-            [*node.npm, *arguments],
-            cwd=folder,
-            env={**node.environ(environ), "npm_config_update_notifier": "false", "NO_COLOR": "1"},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            pass_fds=[lock],  # when this process is killed, the lock lasts as long as npm does
-        )
-        try:
-            code = npm.wait()
-        except BaseException:
-            _end(npm)
-            raise
+    asked = {**node.environ(environ), "npm_config_update_notifier": "false", "NO_COLOR": "1"}
+    with (
+        log.open("w", encoding="utf-8") as output,
+        # It inherits the lock, which so lasts as long as npm does when this process is killed.
+        tool.running([*node.npm, *arguments], asked, folder, stdout=output, keep=[lock]) as npm,
+    ):
+        code = npm.wait()
     if code != 0:
         raise NotConfiguredError(
             f"npm {arguments[0]} failed in {folder.name}: {_npm_error(log, code)}",
             hint=f"The whole of npm's output is in {log}. The next start tries again.",
         )
-
-
-def _end(npm: subprocess.Popen[bytes]) -> None:
-    signal_group(npm.pid, signal.SIGTERM)
-    try:
-        with suppress(subprocess.TimeoutExpired):
-            npm.wait(_NPM_EXIT_SECONDS)
-    finally:
-        signal_group(npm.pid, signal.SIGKILL)
-        npm.wait()
 
 
 def _npm_error(log: Path, code: int) -> str:

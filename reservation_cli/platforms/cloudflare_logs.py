@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import IO
 from urllib.parse import urlsplit
 
 import httpx
@@ -18,14 +13,12 @@ import httpx
 from reservation_cli.domain.deployment import CloudflareDeployment
 from reservation_cli.domain.reservation import format_time, parse_time
 from reservation_cli.domain.timeline import Engine
-from reservation_cli.errors import NotConfiguredError, PlatformError, ResvError
-from reservation_cli.local.node import Node
-from reservation_cli.local.reaper import signal_group
+from reservation_cli.errors import NotConfiguredError
 from reservation_cli.logs import LogLine
 from reservation_cli.platforms.cloudflare_answers import api_body, not_understood, unreachable
-from reservation_cli.platforms.cloudflare_errors import explain
 from reservation_cli.platforms.cloudflare_http import Retries, api
 from reservation_cli.platforms.payloads import Lane, as_list, error_text
+from reservation_cli.platforms.wrangler import Wrangler
 
 #: What the telemetry API asks of a token.
 PERMISSION = "Workers Observability (edit)"
@@ -33,18 +26,6 @@ PAGE = 1000
 
 _LOG = "cloudflare"
 _USUAL_LEVELS = ("log", "info", "")
-_EXIT_SECONDS = 5.0
-_QUIET = {
-    "CI": "1",
-    "NO_COLOR": "1",
-    "DO_NOT_TRACK": "1",
-    "WRANGLER_LOG": "log",  # debug would write requests with their tokens
-    "WRANGLER_SEND_METRICS": "false",
-    "WRANGLER_SEND_ERROR_REPORTS": "false",
-    "WRANGLER_HIDE_BANNER": "true",
-    "WRANGLER_WRITE_LOGS": "false",
-    "CLOUDFLARE_LOAD_DEV_VARS_FROM_DOT_ENV": "false",
-}
 
 
 def past(
@@ -75,27 +56,21 @@ def past(
         yield from _lines(_time_of(event), _told(event))
 
 
-def follow(
-    deployment: CloudflareDeployment, environ: Mapping[str, str], node: Node, folder: Path, about: str | None
-) -> Generator[LogLine]:
+def follow(deployment: CloudflareDeployment, wrangler: Wrangler, about: str | None) -> Generator[LogLine]:
     """Lines as the Worker writes them, without end; with `about` only those of events that mention it anywhere.
 
-    `folder` is cf-workflow with its packages installed. Its wrangler runs until the generator is closed. Raises
-    NotConfiguredError without credentials (a token, or `wrangler login`), PlatformError when the tail breaks off.
+    `wrangler tail` runs until the generator is closed. Raises NotConfiguredError without credentials (a token, or
+    `wrangler login`), PlatformError when the tail breaks off.
     """
-    with _tail(deployment, environ, node, folder) as (wrangler, stderr):
-        strays: list[str] = []
-        for event in objects(wrangler.stdout or (), strays.append):
-            if "outcome" not in event and "event" not in event:
-                strays.append(json.dumps(event))
-            elif about is None or about in json.dumps(event, ensure_ascii=False):
+    with wrangler.tail(deployment.account, deployment.workflow) as (said, ended):
+        for event in objects(said):
+            if ("outcome" in event or "event" in event) and (
+                about is None or about in json.dumps(event, ensure_ascii=False)
+            ):
                 for at, text in _tailed(event):
                     yield from _lines(at, text)
-        code = wrangler.wait()
-        stderr.seek(0)
-        said = " ".join([*strays[-5:], stderr.read()])
-    if code != 0:
-        raise _refusal(said, code, environ)
+        if (error := ended()) is not None:
+            raise error
 
 
 def _query(worker: str, since: datetime, about: str | None) -> dict[str, object]:
@@ -192,55 +167,11 @@ def _object(value: object) -> Mapping[str, object]:
     return value if isinstance(value, Mapping) else {}
 
 
-@contextmanager
-def _tail(
-    deployment: CloudflareDeployment, environ: Mapping[str, str], node: Node, folder: Path
-) -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
-    """A running `wrangler tail`, and what it writes to stderr; ended, with all that it started, in the end."""
-    cli = folder / "node_modules" / "wrangler" / "wrangler-dist" / "cli.js"
-    argv = [str(node.path), "--no-warnings", str(cli), "tail", deployment.workflow, "--format", "json"]
-    # An empty folder: the configuration that wrangler finds in its own would be another Worker's.
-    with (
-        tempfile.TemporaryDirectory(prefix="resv-tail-", dir=environ.get("TMPDIR")) as work,
-        (Path(work) / "stderr").open("w+", encoding="utf-8", errors="replace") as stderr,
-    ):
-        wrangler = subprocess.Popen(
-            argv,
-            cwd=work,
-            env=node.environ(environ) | _QUIET | {"CLOUDFLARE_ACCOUNT_ID": deployment.account},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            encoding="utf-8",
-            errors="replace",
-            start_new_session=True,
-        )
-        try:
-            yield wrangler, stderr
-        finally:
-            _end(wrangler)
-
-
-def _end(wrangler: subprocess.Popen[str]) -> None:
-    """TERM first: wrangler then takes its tail away from the Worker, which has room for ten."""
-    if wrangler.poll() is None:
-        signal_group(wrangler.pid, signal.SIGTERM)
-    try:
-        with suppress(subprocess.TimeoutExpired):
-            wrangler.wait(_EXIT_SECONDS)
-    finally:
-        signal_group(wrangler.pid, signal.SIGKILL)
-        wrangler.wait()
-        if wrangler.stdout:
-            wrangler.stdout.close()
-
-
-def objects(lines: Iterable[str], stray: Callable[[str], None]) -> Iterator[Mapping[str, object]]:
-    """The JSON objects in a stream of lines, each of one line or of many; other lines go to `stray`."""
+def objects(lines: Iterable[str]) -> Iterator[Mapping[str, object]]:
+    """The JSON objects in a stream of lines, each of one line or of many; other lines are passed over."""
     begun = ""
     for line in lines:
         if not begun and not line.startswith("{"):
-            stray(line)
             continue
         begun += line
         if not line.rstrip().endswith("}"):
@@ -249,15 +180,3 @@ def objects(lines: Iterable[str], stray: Callable[[str], None]) -> Iterator[Mapp
             value = json.loads(begun)
             begun = ""
             yield value
-
-
-def _refusal(said: str, code: int, environ: Mapping[str, str]) -> ResvError:
-    """Our error for a tail that has ended by itself, without the token."""
-    told = " ".join(said.rpartition("[ERROR]")[2].split())
-    if token := environ.get("CLOUDFLARE_API_TOKEN"):
-        told = told.replace(token, "***")
-    detail = told[:300] or f"exit code {code}"
-    known = explain(told)
-    if known is not None:
-        return known.error("wrangler tail", detail)
-    return PlatformError(f"wrangler tail failed: {detail}", hint="Run it again.")

@@ -71,6 +71,7 @@ _ZERO: dict[Zero, str] = {
     "hold": "when the hold was made",
 }
 
+
 def picture(lanes: Sequence[Timeline], width: int, now: datetime | None = None) -> list[Text]:
     """The lanes as lines of at most `width` cells (54 at least); with `now`, as they stand in a live view."""
     width = min(max(width, NARROWEST), WIDEST)

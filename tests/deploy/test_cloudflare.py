@@ -13,10 +13,10 @@ import pytest
 from reservation_cli.deploy.change import Change
 from reservation_cli.deploy.cloudflare import CloudflareDeployer, CloudflareRemover
 from reservation_cli.deploy.cloudflare_api import Account, find_credentials
-from reservation_cli.deploy.wrangler import Wrangler
 from reservation_cli.errors import NotConfiguredError, PlatformError, ResvError, TimedOutError
 from reservation_cli.local.node import Node, find_node
 from reservation_cli.local.processes import table
+from reservation_cli.platforms.wrangler import Wrangler
 from support.fake_cloudflare import ACCOUNT, TOKEN, VERSION, FakeCloudflare, Fault, Worker, refused, serving
 from support.waiting import until
 

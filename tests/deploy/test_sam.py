@@ -18,14 +18,14 @@ from urllib.parse import parse_qsl
 import pytest
 import yaml
 
-from reservation_cli.deploy import child, preflight
+from reservation_cli.deploy import preflight
 from reservation_cli.deploy.aws_api import AwsApiDeployer
 from reservation_cli.deploy.aws_sam import SamDeployer
 from reservation_cli.deploy.aws_teardown import SAM_STACK, AwsRemover
 from reservation_cli.deploy.change import Change
 from reservation_cli.deploy.preflight import Tool
 from reservation_cli.errors import Interrupted, NotConfiguredError, PlatformError, ResvError
-from reservation_cli.local import processes
+from reservation_cli.local import processes, tool
 from reservation_cli.local.halves import BUNDLE
 from support.http_server import serving
 from support.moto_front import ACCOUNT, REGION, SECRET, Call, Front, Refusal, denied
@@ -241,7 +241,7 @@ def test_sam_takes_the_template_and_builds_it(bundle: Path, tmp_path: Path) -> N
     said: list[str] = []
     for arguments in (["validate", "--lint"], ["build"]):
         argv = [str(SAM / "sam"), *arguments, "--template", "template.yaml", "--region", REGION]
-        assert child.run(argv, environ, 60, said.append, tmp_path / "infra") == 0, said
+        assert tool.run(argv, environ, 60, said.append, tmp_path / "infra") == 0, said
     built = tmp_path / "infra" / ".aws-sam" / "build"
 
     class Plain(yaml.SafeLoader):
@@ -487,7 +487,7 @@ def test_a_stack_that_cannot_be_deployed_to_is_told(
     assert status in raised.value.message
 
 
-def tool(folder: Path, script: str) -> str:
+def a_tool(folder: Path, script: str) -> str:
     """A folder with a `sam` and an `aws` that are this shell script, as PATH has it."""
     folder.mkdir()
     for name in ("sam", "aws"):
@@ -497,8 +497,8 @@ def tool(folder: Path, script: str) -> str:
 
 
 def test_tools_are_found_with_their_versions(tmp_path: Path) -> None:
-    old = tool(tmp_path / "old", 'echo "SAM CLI, version 1.153.0"; echo "aws-cli/2.9.30 Python/3.9"')
-    new = tool(tmp_path / "new", 'echo "SAM CLI, version 1.153.1"; echo "aws-cli/2.33.22 Python/3.13" >&2')
+    old = a_tool(tmp_path / "old", 'echo "SAM CLI, version 1.153.0"; echo "aws-cli/2.9.30 Python/3.9"')
+    new = a_tool(tmp_path / "new", 'echo "SAM CLI, version 1.153.1"; echo "aws-cli/2.33.22 Python/3.13" >&2')
     found = [preflight.sam({"PATH": path}) for path in (old, new)]
     assert [(each.version, each.good_enough) for each in found if each] == [("1.153.0", False), ("1.153.1", True)]
     found = [preflight.aws_cli({"PATH": path}) for path in (old, new)]
@@ -511,13 +511,13 @@ def test_a_broken_tool_hides_none_that_works(tmp_path: Path, monkeypatch: pytest
     # With two processes, so that the end of the first alone would leave its output open.
     monkeypatch.setattr(preflight, "_ANSWER_SECONDS", 0.5)
     broken = [
-        tool(tmp_path / "fails", "echo 'SAM CLI, version 1.170.0'; exit 1"),
-        tool(tmp_path / "babbles", "printf '\\377\\376 usage: sam'"),
-        tool(tmp_path / "hangs", "sleep 600; true"),
-        tool(tmp_path / "foreign", ""),
+        a_tool(tmp_path / "fails", "echo 'SAM CLI, version 1.170.0'; exit 1"),
+        a_tool(tmp_path / "babbles", "printf '\\377\\376 usage: sam'"),
+        a_tool(tmp_path / "hangs", "sleep 600; true"),
+        a_tool(tmp_path / "foreign", ""),
     ]
     (tmp_path / "foreign" / "sam").write_bytes(b"\x7fELF not for this machine")
-    works = tool(tmp_path / "works", "echo 'SAM CLI, version 1.160.0'")
+    works = a_tool(tmp_path / "works", "echo 'SAM CLI, version 1.160.0'")
     found = preflight.sam({"PATH": os.pathsep.join([*broken, works, os.environ["PATH"]])})
     assert found == Tool("sam", Path(works, "sam"), "1.160.0", preflight.SAM_MINIMUM)
     until(lambda: not running(str(tmp_path)), "the end of what hung")

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-import signal
-import subprocess
 import tempfile
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from reservation_cli.errors import PlatformError, ResvError, TimedOutError
+from reservation_cli.local import tool
 from reservation_cli.local.node import Node
-from reservation_cli.local.reaper import signal_group
 from reservation_cli.platforms.cloudflare_errors import explain
 
-_EXIT_SECONDS = 3.0
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
-_CHATTER = re.compile(r"If you think this is a bug|Successful trigger changes|Logs were written|🪵")
+_CHATTER = re.compile(
+    r"If you think this is a bug|Successful trigger changes|Logs were written|🪵|\n\w*Error: [^\n]*\n\s+at "
+)
 
 _QUIET = {
     "CI": "1",
@@ -114,54 +112,66 @@ class Wrangler:
             raise self._refusal("wrangler secret delete", run, ())
 
     @contextmanager
+    def tail(self, account: str, worker: str) -> Iterator[tuple[Iterable[str], Callable[[], ResvError | None]]]:
+        """The lines of `wrangler tail` of a Worker, as JSON, while it runs; and, once they have ended, why.
+
+        TERM ends it: wrangler then takes its tail away from the Worker, which has room for ten.
+        """
+        argv = [*self._cli, "tail", worker, "--format", "json"]
+        # An empty folder: the configuration that wrangler finds in its own would be another Worker's.
+        with (
+            self._work_folder() as work,
+            (work / "stderr").open("w+", encoding="utf-8", errors="replace") as stderr,
+            tool.running(argv, self._child_environ(account, work / "output.ndjson"), work, stderr=stderr) as wrangler,
+        ):
+            heard: list[str] = []
+
+            def lines() -> Iterator[str]:
+                for line in wrangler.stdout or ():
+                    heard[:] = [*heard[-20:], line]
+                    yield line
+
+            def ended() -> ResvError | None:
+                code = wrangler.wait()
+                stderr.seek(0)
+                run = _Run(code, "", f"{''.join(heard)} {stderr.read()}", ())
+                return self._refusal("wrangler tail", run, ()) if code else None
+
+            yield lines(), ended
+
+    @contextmanager
     def _work_folder(self) -> Iterator[Path]:
         # It is 0700: secrets are in it for as long as wrangler runs.
         with tempfile.TemporaryDirectory(prefix="resv-wrangler-", dir=self.environ.get("TMPDIR")) as name:
             yield Path(name)
 
+    @property
+    def _cli(self) -> list[str]:
+        # What bin/wrangler.js starts, without that process of 50 MB in between.
+        cli = self.folder / "node_modules" / "wrangler" / "wrangler-dist" / "cli.js"
+        return [str(self.node.path), "--no-warnings", str(cli)]
+
     def _run(
         self, work: Path, arguments: Sequence[str], account: str = "", heard: Callable[[str], None] = _unheard
     ) -> _Run:
-        cli = self.folder / "node_modules" / "wrangler" / "wrangler-dist" / "cli.js"
-        lines = []
+        lines: list[str] = []
+
+        def hear(line: str) -> None:
+            lines.append(line)
+            heard(line)
+
+        environ = self._child_environ(account, work / "output.ndjson")
         with (work / "stderr").open("w+", encoding="utf-8", errors="replace") as stderr:
-            wrangler = subprocess.Popen(
-                [str(self.node.path), "--no-warnings", str(cli), *arguments],
-                cwd=work,
-                env=self._child_environ(account, work / "output.ndjson"),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                encoding="utf-8",
-                errors="replace",
-                start_new_session=True,
-            )
-            late = threading.Event()
-
-            def give_up() -> None:
-                late.set()
-                signal_group(wrangler.pid, signal.SIGKILL)
-
-            timer = threading.Timer(self.seconds, give_up)
-            timer.start()
             try:
-                for line in wrangler.stdout or ():
-                    lines.append(line)
-                    heard(line)
-                code = wrangler.wait()
-            finally:
-                timer.cancel()
-                _end(wrangler)
-                if wrangler.stdout:
-                    wrangler.stdout.close()
+                code = tool.run([*self._cli, *arguments], environ, self.seconds, hear, work, stderr)
+            except TimeoutError as error:
+                raise TimedOutError(
+                    f"wrangler {arguments[0]} did not end within {self.seconds:.0f} s.",
+                    hint="Run it again; what is done already is kept.",
+                ) from error
             stderr.seek(0)
             said = stderr.read()
-        if late.is_set():
-            raise TimedOutError(
-                f"wrangler {arguments[0]} did not end within {self.seconds:.0f} s.",
-                hint="Run it again; what is done already is kept.",
-            )
-        return _Run(code, "".join(lines), said, _records(work / "output.ndjson"))
+        return _Run(code, "\n".join(lines), said, _records(work / "output.ndjson"))
 
     def _child_environ(self, account: str, record: Path) -> dict[str, str]:
         dropped = _MISLEADING | (_GLOBAL_KEY if self.environ.get("CLOUDFLARE_API_TOKEN") else set())
@@ -192,14 +202,3 @@ def _records(path: Path) -> Sequence[Mapping[str, object]]:
     """What wrangler wrote, one JSON object a line."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     return [record for record in map(json.loads, lines) if isinstance(record, dict)]
-
-
-def _end(wrangler: subprocess.Popen[str]) -> None:
-    """Ends it and all that it has started."""
-    signal_group(wrangler.pid, signal.SIGTERM)
-    try:
-        with suppress(subprocess.TimeoutExpired):
-            wrangler.wait(_EXIT_SECONDS)
-    finally:
-        signal_group(wrangler.pid, signal.SIGKILL)
-        wrangler.wait()
