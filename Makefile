@@ -43,7 +43,7 @@ format: setup
 lock: setup
 	$(COMPILE) pyproject.toml --extra local --group dev --output-file requirements.lock
 	echo 'aws-sam-cli' | $(COMPILE) - --python-version 3.11 --output-file tests/tools/sam.txt
-	echo 'moto[server]' | $(COMPILE) - --python-version 3.11 --output-file tests/tools/moto.txt
+	printf 'moto\nflask\nflask-cors\nopenapi-spec-validator\n' | $(COMPILE) - --python-version 3.11 --output-file tests/tools/moto.txt
 
 tools: $(TOOLS)
 

@@ -11,15 +11,9 @@ from reservation_cli.deploy.change import Change, Deployer, Leftover, Plan, Remo
 from reservation_cli.deploy.ways import Choice
 from reservation_cli.domain.deployment import DEFAULT_STAGE, Deployment, public_record
 from reservation_cli.domain.reservation import Platform
-from reservation_cli.errors import Interrupted, NotConfiguredError, PlatformError
+from reservation_cli.errors import Interrupted, PlatformError
 from reservation_cli.options import Command
 from reservation_cli.platforms import NAMES
-
-_CREDENTIALS: dict[str, str] = {
-    "aws": "`aws configure` or `aws sso login` makes some; or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
-    "or AWS_PROFILE.",
-    "cloudflare": "Set CLOUDFLARE_API_TOKEN (and CLOUDFLARE_ACCOUNT_ID), or log in: npx wrangler login",
-}
 
 
 def planned_deploy(me: Command, choice: Choice, deployer: Deployer, way: Sequence[tuple[str, str]]) -> Plan:
@@ -52,12 +46,11 @@ def show(me: Command, plan: Plan) -> None:
 def agreed(me: Command, plan: Plan, yes: bool) -> bool:
     """Whether the plan may be carried out: there is nothing to change, `--yes` was given, or the user says so.
 
-    Raises NotConfiguredError for a plan made without credentials, UsageError when nobody can be asked.
+    A plan made without credentials may: what carries it out refuses, and says how to get some. Raises UsageError when
+    nobody can be asked.
     """
-    if any(change.verb == "unknown" for change in plan.changes):
-        raise NotConfiguredError(
-            f"There are no credentials to {plan.action} with.", hint=_CREDENTIALS[plan.platform], code="credentials"
-        )
+    if plan.is_blind:
+        return True
     if not me.output.as_json:
         from reservation_cli.render.plan import plan_view  # deferred: rich, 30 ms
 

@@ -112,9 +112,9 @@ class Account:
         aws = Aws.of(environ)
         if aws.credentials() is None:
             return None
-        with refusals(region, "ask whose credentials these are"):
+        with asking(region, "ask whose credentials these are"):
             caller = aws.client("sts", region).get_caller_identity()
-        return cls(caller["Account"], caller["Arn"].split(":")[1], region, aws)
+            return cls(caller["Account"], caller["Arn"].split(":")[1], region, aws)
 
     def client(self, service: str) -> Any:
         """botocore's client of `service` in this region, made once: it takes up to 100 ms."""
@@ -250,6 +250,18 @@ def refusals(region: str, doing: str) -> Iterator[None]:
         raise PlatformError(f"{label}, {doing}: the answer is none of AWS's.", hint="Look at the network.") from error
     except (ClientError, BotoCoreError) as error:
         raise translated(error, label, doing) from error
+
+
+@contextmanager
+def asking(region: str, doing: str) -> Iterator[None]:
+    """The same for one call, with what botocore's parsers raise for an answer that is none of AWS's."""
+    from reservation_cli.platforms.aws_errors import unreadable
+
+    with refusals(region, doing):
+        try:
+            yield
+        except (KeyError, ValueError, TypeError, AttributeError, IndexError) as error:
+            raise unreadable(f"AWS · {region}, {doing}") from error
 
 
 def _not_settled(error: WaiterError, label: str, doing: str) -> ResvError:

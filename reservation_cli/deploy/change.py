@@ -46,6 +46,11 @@ class Plan:
         return "the local stack" if self.platform == "local" else f"stage {self.stage} on {NAMES[self.platform]}"
 
     @property
+    def is_blind(self) -> bool:
+        """Whether it was made without credentials."""
+        return ("account", UNKNOWN) in self.where
+
+    @property
     def work(self) -> tuple[Change, ...]:
         """The changes that change something, or may."""
         return tuple(change for change in self.changes if change.verb not in ("keep", "gone"))

@@ -12,6 +12,7 @@ import httpx
 
 from reservation_cli.errors import NotConfiguredError, PlatformError
 from reservation_cli.platforms.cloudflare_errors import CREDENTIALS_HINT, PERMISSIONS, refusal, unreachable
+from reservation_cli.platforms.cloudflare_http import checked_token
 
 BASE_URL = "https://api.cloudflare.com/client/v4"
 TIMEOUT_SECONDS = 30.0
@@ -45,6 +46,7 @@ def find_credentials(environ: Mapping[str, str], login: Callable[[], str | None]
         source = "wrangler login"
     else:
         return None
+    token = checked_token(token, f"The token of {source}")
     base = (environ.get("CLOUDFLARE_API_BASE_URL") or BASE_URL).rstrip("/")
     found = Credentials(token, environ.get("CLOUDFLARE_ACCOUNT_ID", ""), source, base)
     if found.account:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from reservation_cli.deploy.aws_parts import Account, found
+from reservation_cli.deploy.aws_parts import Account, asking, found
 from reservation_cli.doctor.check import Check, Setting, attempt, lacking, refused
-from reservation_cli.doctor.permissions import Caller, asking, permissions
+from reservation_cli.doctor.permissions import Caller, permissions
 from reservation_cli.doctor.settings import endpoints, region
 from reservation_cli.domain.deployment import DEFAULT_REGION, DEFAULT_STAGE, QUALIFIER, AwsDeployment, check_region
 from reservation_cli.domain.reservation import InvalidInputError

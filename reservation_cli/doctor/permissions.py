@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from reservation_cli.deploy.aws_parts import Account, refusals
+from reservation_cli.deploy.aws_parts import Account, asking
 from reservation_cli.doctor.check import Check, attempt, lacking
 from reservation_cli.errors import ResvError
 from reservation_cli.local.halves import infra_folder
-from reservation_cli.platforms.aws_errors import unreadable
 
 Purpose = Literal["use", "deploy"]
 _SIMULATION = "iam:SimulatePrincipalPolicy"
@@ -28,16 +26,6 @@ class Caller:
     def resource(self) -> str:
         """What follows the account: root, user/NAME, assumed-role/NAME/SESSION."""
         return self.arn.split(":", 5)[5]
-
-
-@contextmanager
-def asking(region: str, doing: str) -> Iterator[None]:
-    """botocore's errors as ours, and those of its parsers for answers that are none of AWS's."""
-    with refusals(region, doing):
-        try:
-            yield
-        except (KeyError, ValueError, TypeError, AttributeError) as error:
-            raise unreadable(f"AWS · {region}, {doing}") from error
 
 
 def permissions(caller: Caller, iam: Any, stage: str, purpose: Purpose, needed: bool) -> Check:

@@ -17,7 +17,7 @@ DEFAULT_REGION = "us-east-2"
 QUALIFIER = "live"
 
 _STAGE = re.compile(r"[a-z][a-z0-9-]{0,15}")
-_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
+_REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d")
 
 
 def check_stage(stage: str) -> str:

@@ -55,13 +55,14 @@ def _lines(change: Change, kinds: int, names: int, width: int) -> list[Renderabl
 def summary(plan: Plan) -> str:
     """How many changes of each kind."""
     counts = Counter(change.verb for change in plan.changes)
-    if counts["unknown"]:
+    if plan.is_blind:
         return _UNKNOWN
     if not plan.work:
         return "Nothing to do: all of it is as wanted." if plan.action == "deploy" else "Nothing of it is there."
-    told = [f"{counts[verb]} to {verb}" for verb in _STYLES if counts[verb] and verb not in ("keep", "gone")]
+    told = [f"{counts[verb]} to {verb}" for verb in _STYLES if counts[verb] and verb not in ("keep", "gone", "unknown")]
     rest = [f"{counts['keep']} as wanted"] if counts["keep"] else []
     rest += [f"{counts['gone']} not there"] if counts["gone"] else []
+    rest += [f"{counts['unknown']} not known"] if counts["unknown"] else []
     return f"{', '.join([*told, *rest])}."
 
 
