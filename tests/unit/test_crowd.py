@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 import pytest
 
 from reservation_cli.crowd import follow_crowd
 from reservation_cli.domain.reservation import Platform, ReservationRequest
-from reservation_cli.domain.timeline import Timeline
+from reservation_cli.domain.timeline import ExecutionStatus, Timeline
 from reservation_cli.errors import PlatformError
 from reservation_cli.follow import PATIENCE
+from reservation_cli.platforms.aws_session import HISTORIES_A_SECOND, HISTORY_BURST
+from reservation_cli.platforms.cloudflare_http import API_BURST, API_PER_SECOND
+from reservation_cli.platforms.pace import Pace
 from support.clock import START, Clock
 from support.fake_platform import FakePlatform
 
@@ -60,3 +66,53 @@ def test_a_platform_that_stays_away_is_given_up() -> None:
     with pytest.raises(PlatformError):
         list(follow_crowd(fake, firsts, clock, clock.now))
     assert fake.calls["statuses"] == PATIENCE + 1
+
+
+@dataclass
+class Rationed(FakePlatform):
+    """A fake whose calls wait for their turn, on the test's clock; `made` is when each was made, in seconds."""
+
+    pace: Pace | None = None
+    pages: int = 1
+    made: list[float] = field(default_factory=list)
+
+    def timeline(self, ref: str) -> Timeline:
+        self._take(1)
+        return super().timeline(ref)
+
+    def statuses(self, since: datetime) -> Mapping[str, ExecutionStatus]:
+        self._take(self.pages)
+        return super().statuses(since)
+
+    def _take(self, calls: int) -> None:
+        assert self.pace is not None
+        for _ in range(calls):
+            self.pace.wait()
+            self.made.append((self.now() - START).total_seconds())
+
+    def busiest(self, seconds: float) -> int:
+        """The most calls in any stretch of that length."""
+        return max(bisect_right(self.made, at + seconds) - index for index, at in enumerate(self.made))
+
+
+@pytest.mark.parametrize(
+    ("platform", "burst", "rate", "pages", "stretch", "most"),
+    [
+        # A list call is not a history call, but counted as one here.
+        ("aws", HISTORY_BURST, HISTORIES_A_SECOND, 1, 1.0, 15),
+        # A page of the list has 100 executions.
+        ("cloudflare", API_BURST, API_PER_SECOND, 5, 300.0, 1200),
+    ],
+)
+def test_five_hundred_that_end_at_once_stay_within_the_documented_rate(
+    platform: Platform, burst: int, rate: float, pages: int, stretch: float, most: int
+) -> None:
+    clock = Clock()
+    fake = Rationed(platform, now=clock.now, pages=pages)
+    fake.pace = Pace(burst, rate, lambda: (clock.time - START).total_seconds(), clock.wait)
+    requests = [ReservationRequest(f"r-{n}", f"S{n}", "user123", 900) for n in range(500)]
+    ended = dict(follow_crowd(fake, [fake.reserve(request) for request in requests], clock, clock.now))
+    assert len(ended) == 500
+    assert {lane.outcome for lane in ended.values()} == {"expired"}
+    assert fake.busiest(stretch) <= most
+    assert len(fake.made) < 500 + 45 * pages
