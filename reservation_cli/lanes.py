@@ -81,16 +81,21 @@ def together(calls: Sequence[Callable[[], T]]) -> list[T | ResvError]:
 def reserve(
     home: Path, pairs: Sequence[tuple[PlatformClient, ReservationRequest]]
 ) -> list[tuple[PlatformClient, Timeline]]:
-    """Send all requests at once and remember what was accepted, before any error is raised."""
+    """Send all requests at once and remember what was accepted, before any error is raised.
+
+    The error names the reservation that was asked for, which a platform may have made without having answered.
+    """
     store.check(home)
     answers = together([partial(client.reserve, request) for client, request in pairs])
     accepted = [(client, lane) for (client, _), lane in zip(pairs, answers, strict=True) if isinstance(lane, Timeline)]
     store.remember(home, [lane for _, lane in accepted])
-    for answer in answers:
+    for (client, request), answer in zip(pairs, answers, strict=True):
         if isinstance(answer, ResvError):
+            name, flag = request.reservation_id, " --local" if client.target == "local" else ""
+            asked = f"{NAMES[client.platform]} was asked for {name}; what it knows of it: resv status {name}{flag}."
             others = ", ".join(f"{NAMES[lane.platform]} has {lane.reservation_id}" for _, lane in accepted)
-            if others:
-                answer.hint = f"{answer.hint or ''} {others}, and goes on.".strip()
+            hints = (answer.hint, asked, others and f"{others}, and goes on.")
+            answer.hint = " ".join(hint for hint in hints if hint)
             raise answer
     return accepted
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from reservation_cli.errors import PlatformError
+from reservation_cli.domain.reservation import ReservationRequest
+from reservation_cli.errors import PlatformError, TimedOutError
 from support.fake_platform import FakePlatform
 
 Run = Callable[..., tuple[int, str, str]]
@@ -265,10 +266,38 @@ def test_a_platform_that_fails_while_reserving_tells_of_the_other(run_resv: Run,
     aws.fail = PlatformError("AWS is gone.", hint="Wait.")
     code, out, err = run_resv("reserve", "--seat", "A1", "--id", "pair-1")
     assert (code, out) == (5, "")
-    assert err == "Error: AWS is gone.\nHint: Wait. Cloudflare has pair-1, and goes on.\n"
+    assert err == (
+        "Error: AWS is gone.\nHint: Wait. AWS was asked for pair-1; what it knows of it: resv status pair-1 --local."
+        " Cloudflare has pair-1, and goes on.\n"
+    )
     aws.fail = None
     code, _, _ = run_resv("status", "pair-1")
     assert code == 0
+
+
+@pytest.mark.parametrize("hint", [None, "Ask again."])
+@pytest.mark.parametrize("command", [("reserve", "--seat", "A1"), ("compare",)])
+def test_a_reservation_that_may_have_been_made_is_named(
+    run_resv: Run, aws: FakePlatform, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], hint: str | None
+) -> None:
+    asked: list[str] = []
+
+    def refuse(request: ReservationRequest) -> None:
+        asked.append(request.reservation_id)
+        raise TimedOutError("No answer in time.", hint=hint)
+
+    monkeypatch.setattr(aws, "reserve", refuse)
+    code, out, err = run_resv(*command, "--json")
+    told = json.loads(err)["error"]["hint"]
+    assert (code, out) == (7, "")
+    assert told.startswith(hint or "AWS was asked for ")
+    assert f"AWS was asked for {asked[0]}; what it knows of it: resv status {asked[0]} --local." in told
+
+
+def test_a_reservation_that_a_cloud_may_have_is_named(run_resv: Run, cloudflare: FakePlatform) -> None:
+    cloudflare.target, cloudflare.fail = "cloud", PlatformError("Gone.")
+    _, _, err = run_resv("reserve", "--seat", "A1", "--id", "r-7", "--on", "cloudflare")
+    assert err == "Error: Gone.\nHint: Cloudflare was asked for r-7; what it knows of it: resv status r-7.\n"
 
 
 def test_a_bug_keeps_its_traceback(run_resv: Run, aws: FakePlatform, monkeypatch: pytest.MonkeyPatch) -> None:
