@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from reservation_cli.domain.timeline import ExecutionStatus, Timeline
 from reservation_cli.errors import PlatformError, TimedOutError
-from reservation_cli.follow import LONGEST_SECONDS, PATIENCE, POLLS_A_HOLD, continued, is_settled
+from reservation_cli.follow import LONGEST_SECONDS, PATIENCE, POLLS_A_HOLD, asked_wait, continued, is_settled
 from reservation_cli.platforms import PlatformClient
 
 #: From how many lanes of one client on they are followed together.
@@ -37,8 +37,9 @@ def follow_crowd(
     waiting = {index: lane for index, lane in enumerate(firsts) if not is_settled(lane)}
     since = min((lane.started or lane.as_of for lane in waiting.values()), default=now()) - _SKEW
     failures = quiet = 0
+    asked = 0.0
     while waiting:
-        if nudge.wait(_pause(list(waiting.values()), quiet, now())):
+        if nudge.wait(max(_pause(list(waiting.values()), quiet, now()), asked)):
             nudge.clear()
             quiet = 0
         try:
@@ -52,9 +53,10 @@ def follow_crowd(
                 waiting[index] = replace(continued(known, client.timeline(known.ref)), polls=known.polls + 1)
                 if is_settled(waiting[index]):
                     yield index, waiting.pop(index)
-            failures = 0
-        except (PlatformError, TimedOutError):
+            failures, asked = 0, 0.0
+        except (PlatformError, TimedOutError) as error:
             failures += 1
+            asked = asked_wait(error)
             if failures > PATIENCE:
                 raise
 

@@ -21,6 +21,8 @@ class ResvError(Exception):
 
     exit_code = 1
     code = "error"
+    #: How long the platform asks to be left alone, in seconds; None when it does not say.
+    wait_seconds: float | None = None
 
     def __init__(self, message: str, *, hint: str | None = None, code: str | None = None) -> None:
         """`message` is one line; `hint` is what to do next; `code` refines the class's stable code."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from reservation_cli.domain.timeline import Timeline
-from reservation_cli.errors import PlatformError, TimedOutError
+from reservation_cli.errors import PlatformError, ResvError, TimedOutError
 from reservation_cli.platforms import PlatformClient
 
 POLLS_A_HOLD = 30
@@ -17,6 +17,8 @@ SHORTEST_SECONDS = 0.5
 EAGER_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.5)
 #: Failures in a row, about 9 s: longer than the local stack needs to bring an engine back.
 PATIENCE = 10
+#: Longer than any platform's block for too many calls.
+LONGEST_WAIT_SECONDS = 600.0
 
 
 def follow(
@@ -29,23 +31,23 @@ def follow(
 
     During a hold it asks about `POLLS_A_HOLD` times, spread evenly, and then at the moment the hold is due; setting
     `nudge` says that something has just happened (a confirmation), so that it asks at once. A platform that does not
-    answer is asked again `PATIENCE` times before its error is raised.
+    answer is asked again `PATIENCE` times before its error is raised, and not before the time that it asks for.
     """
-    known, polls, eager, failures, expecting = first, first.polls, 0, 0, False
+    known, polls, eager, failures, expecting, asked = first, first.polls, 0, 0, False, 0.0
     while not is_settled(known):
-        if nudge.wait(_pause(known, eager, known.on_its_clock(now()), expecting)):
+        if nudge.wait(max(_pause(known, eager, known.on_its_clock(now()), expecting), asked)):
             nudge.clear()
             eager, expecting = 0, True
         try:
             latest = client.timeline(first.ref)
-        except (PlatformError, TimedOutError):
+        except (PlatformError, TimedOutError) as error:
             failures += 1
             if failures > PATIENCE:
                 raise
             polls += 1
-            eager = max(eager, 1) + 1
+            eager, asked = max(eager, 1) + 1, asked_wait(error)
             continue
-        failures = 0
+        failures, asked = 0, 0.0
         polls += 1
         expecting = expecting and eager < len(EAGER_SECONDS) - 1
         eager = eager + 1 if expecting or _moving(latest, known.on_its_clock(now())) else 0
@@ -56,6 +58,11 @@ def follow(
 def is_settled(lane: Timeline) -> bool:
     """Nothing more will be learnt: it is over, or the platform knows only the reservation, which is."""
     return lane.is_over or (lane.status == "unknown" and lane.outcome is not None)
+
+
+def asked_wait(error: ResvError) -> float:
+    """Seconds that the platform asks to be left alone, as far as that is waited for."""
+    return min(error.wait_seconds or 0.0, LONGEST_WAIT_SECONDS)
 
 
 def continued(known: Timeline, latest: Timeline) -> Timeline:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
+from reservation_cli.crowd import follow_crowd
 from reservation_cli.domain.reservation import ReservationRequest, Strategy
-from reservation_cli.domain.timeline import Timeline
+from reservation_cli.domain.timeline import ExecutionStatus, Timeline
 from reservation_cli.errors import PlatformError
-from reservation_cli.follow import PATIENCE, follow
+from reservation_cli.follow import LONGEST_WAIT_SECONDS, PATIENCE, follow
 from support.clock import START, Clock
 from support.fake_platform import FakePlatform
 
@@ -94,3 +96,55 @@ def test_a_platform_that_comes_back_is_followed_on() -> None:
 
     clock.wait = wait  # type: ignore[method-assign]  # the test's own clock
     assert list(frames)[-1].outcome == "expired"
+
+
+class Blocked(FakePlatform):
+    """A platform that says how long it wants to be left alone, and blocks whoever asks before that."""
+
+    until: datetime | None = None
+
+    def timeline(self, ref: str) -> Timeline:
+        self._blocked()
+        return super().timeline(ref)
+
+    def statuses(self, since: datetime) -> Mapping[str, ExecutionStatus]:
+        self._blocked()
+        return super().statuses(since)
+
+    def _blocked(self) -> None:
+        if self.until is None:
+            self.until = self.now() + timedelta(seconds=300)
+        if self.now() < self.until:
+            self.calls["blocked"] = self.calls.get("blocked", 0) + 1
+            error = PlatformError("Too many requests.", code="throttled")
+            error.wait_seconds = (self.until - self.now()).total_seconds()
+            raise error
+
+
+@pytest.mark.parametrize("hold", [1, 900])
+def test_a_wait_that_is_asked_for_is_waited_for(hold: int) -> None:
+    clock = Clock()
+    platform = Blocked("cloudflare", now=clock.now)
+    first = platform.reserve(ReservationRequest("r-1", "A1", "user123", hold))
+    assert list(follow(platform, first, clock, clock.now))[-1].outcome == "expired"
+    assert platform.calls["blocked"] == 1
+    assert clock.time - START < timedelta(seconds=max(hold, 300) + 5)
+
+
+def test_a_crowd_waits_as_well() -> None:
+    clock = Clock()
+    platform = Blocked("cloudflare", now=clock.now)
+    firsts = [platform.reserve(ReservationRequest(f"r-{n}", f"S{n}", "user123", 10)) for n in range(25)]
+    assert len(list(follow_crowd(platform, firsts, clock, clock.now))) == 25
+    assert platform.calls["blocked"] == 1
+    assert clock.time - START < timedelta(seconds=305)
+
+
+def test_a_wait_without_measure_is_cut_short() -> None:
+    clock = Clock()
+    platform, first = reserved(clock, 10)
+    platform.fail = PlatformError("Come back next year.")
+    platform.fail.wait_seconds = 3e7
+    with pytest.raises(PlatformError):
+        list(follow(platform, first, clock, clock.now))
+    assert clock.time - START < timedelta(seconds=(PATIENCE + 1) * LONGEST_WAIT_SECONDS)
