@@ -16,8 +16,6 @@ from reservation_cli.errors import PlatformError, TimedOutError
 from reservation_cli.follow import LONGEST_SECONDS, PATIENCE, POLLS_A_HOLD, asked_wait, continued, is_settled
 from reservation_cli.platforms import PlatformClient
 
-#: From how many lanes of one client on they are followed together.
-CROWD = 20
 GOING: frozenset[ExecutionStatus | None] = frozenset({"queued", "running", "waiting", "paused"})
 SHORTEST_SECONDS = 1.0
 #: A service's clock, in its list's `started`, may be behind this machine's.
@@ -35,7 +33,7 @@ def follow_crowd(
     Raises what the platform raises, once it has failed `PATIENCE` times in a row.
     """
     waiting = {index: lane for index, lane in enumerate(firsts) if not is_settled(lane)}
-    since = min((lane.started or lane.as_of for lane in waiting.values()), default=now()) - _SKEW
+    since = min(map(_began, waiting.values()), default=now()) - _SKEW
     failures = quiet = 0
     asked = 0.0
     while waiting:
@@ -59,6 +57,11 @@ def follow_crowd(
             asked = asked_wait(error)
             if failures > PATIENCE:
                 raise
+
+
+def _began(lane: Timeline) -> datetime:
+    """When it began, by the service's clock where that is told."""
+    return lane.started or (lane.reservation and lane.reservation.created_at) or lane.as_of
 
 
 def _pause(lanes: Sequence[Timeline], quiet: int, now: datetime) -> float:

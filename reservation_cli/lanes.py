@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TypeVar
 
 from reservation_cli import store
-from reservation_cli.crowd import CROWD, follow_crowd
 from reservation_cli.domain.arn import parse_arn
 from reservation_cli.domain.reservation import Platform, ReservationRequest, check_reservation_id
 from reservation_cli.domain.timeline import Engine, Timeline
@@ -21,6 +20,8 @@ from reservation_cli.follow import follow
 from reservation_cli.platforms import NAMES, PlatformClient
 
 T = TypeVar("T")
+#: From how many lanes of one client on they are followed together.
+CROWD = 20
 FRAME_SECONDS = 0.125
 
 
@@ -106,7 +107,10 @@ def find(home: Path, clients: Sequence[PlatformClient], ref: str) -> Found:
     Raises NotFoundError when no platform knows it; any other error of a platform as it is.
     """
     known = store.known_lanes(home, ref)
-    refs = [known[client.platform].ref if client.platform in known else ref for client in clients]
+    # An execution's own ref is of use only where that execution is.
+    refs = [
+        lane.ref if (lane := known.get(client.platform)) and lane.stage == client.stage else ref for client in clients
+    ]
     answers = together([partial(_look, client, name) for client, name in zip(clients, refs, strict=True)])
     lanes: list[tuple[PlatformClient, Timeline]] = []
     missing: list[Platform] = []
@@ -216,7 +220,7 @@ def _sources(
         by_client.setdefault(id(client), []).append(index)
     sources: list[Iterator[tuple[int, Timeline]]] = []
     for indexes in by_client.values():
-        if len(indexes) >= CROWD:
+        if len(indexes) >= CROWD and lanes[indexes[0]][0].lists:
             sources.append(_crowd(lanes, indexes, nudges[indexes[0]]))
         else:
             sources += [_alone(index, *lanes[index], nudges[index]) for index in indexes]
@@ -232,6 +236,8 @@ def _alone(
 def _crowd(
     lanes: Sequence[tuple[PlatformClient, Timeline]], indexes: Sequence[int], nudge: threading.Event
 ) -> Iterator[tuple[int, Timeline]]:
+    from reservation_cli.crowd import follow_crowd  # deferred: most commands follow few lanes, or none
+
     client = lanes[indexes[0]][0]
     followed = follow_crowd(client, [lanes[index][1] for index in indexes], nudge)
     return ((indexes[position], timeline) for position, timeline in followed)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from reservation_cli import settings
+from reservation_cli import settings, store
 from reservation_cli.domain.deployment import Deployment, check_stage
 from reservation_cli.domain.reservation import PLATFORMS, Platform
 from reservation_cli.errors import UsageError
@@ -108,7 +108,14 @@ class Command:
     made: dict[tuple[Platform, Deployment | None], PlatformClient] = field(default_factory=dict)
 
     def clients(self, platforms: Sequence[Platform], ref: str = "") -> list[PlatformClient]:
-        """A client of each platform where `ref` runs, the local stack started when one of them needs it."""
+        """A client of each platform where `ref` runs, the local stack started when one of them needs it.
+
+        Of both platforms only those that have it, when it was reserved from here in a cloud: nothing else is started
+        or asked for it.
+        """
+        known = store.known_lanes(self.settings.home, ref) if ref and len(platforms) > 1 else {}
+        if any(lane.stage is not None for lane in known.values()):
+            platforms = [platform for platform in platforms if platform in known]
         # All places first: what is wrong with one is told before anything is started.
         places = [place(self.settings.home, platform, self.where, ref) for platform in platforms]
         return [self._client(platform, found) for platform, found in zip(platforms, places, strict=True)]

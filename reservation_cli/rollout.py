@@ -3,34 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Literal
 
 from reservation_cli import store
-from reservation_cli.deploy.change import Change, Deployer, Leftover, Plan, Remover
+from reservation_cli.deploy.change import UNKNOWN, Change, Deployer, Leftover, Plan, Remover
 from reservation_cli.deploy.ways import Choice
-from reservation_cli.domain.deployment import DEFAULT_STAGE, Deployment, public_record
+from reservation_cli.domain.deployment import DEFAULT_STAGE, AwsDeployment, Deployment, public_record
 from reservation_cli.domain.reservation import Platform
-from reservation_cli.errors import Interrupted, PlatformError
+from reservation_cli.errors import ConflictError, Interrupted, NotConfiguredError, PlatformError
+from reservation_cli.local import locks
 from reservation_cli.options import Command
 from reservation_cli.platforms import NAMES
 
+_ANOTHER = "Another resv deploys or tears down this stage; waiting for it…"
+
 
 def planned_deploy(me: Command, choice: Choice, deployer: Deployer, way: Sequence[tuple[str, str]]) -> Plan:
-    """What a deploy would do, learnt by read calls only."""
+    """What a deploy would do, learnt by read calls only.
+
+    Raises ConflictError when the credentials are for another account than the one the stage is deployed in.
+    """
     me.output.note(f"Looking at what there is on {NAMES[choice.platform]}…")
     where = (*deployer.where(), *way)
-    return Plan("deploy", choice.platform, choice.stage, where, tuple(deployer.changes()))
+    _refuse_other_account(me, choice.platform, choice.stage, where)
+    return Plan("deploy", choice.platform, choice.stage, where, tuple(deployer.changes()), choice.flags)
 
 
 def planned_teardown(me: Command, platform: Platform | Literal["local"], stage: str, remover: Remover) -> Plan:
-    """What a teardown would do, learnt by read calls only."""
-    if platform != "local":
-        me.output.note(f"Looking at what there is on {NAMES[platform]}…")
-        others = [name for name in store.deployments(me.settings.home, platform) if name != stage]
-        if others:
-            me.output.note(f"Other stages stay: {', '.join(others)}.")
-    return Plan("teardown", platform, stage, tuple(remover.where()), tuple(remover.removals()))
+    """What a teardown would do, learnt by read calls only. Raises as `planned_deploy` does."""
+    if platform == "local":
+        return Plan("teardown", platform, stage, tuple(remover.where()), tuple(remover.removals()))
+    me.output.note(f"Looking at what there is on {NAMES[platform]}…")
+    where = tuple(remover.where())
+    _refuse_other_account(me, platform, stage, where)
+    others = [name for name in store.deployments(me.settings.home, platform) if name != stage]
+    if others:
+        me.output.note(f"Other stages stay: {', '.join(others)}.")
+    region = dict(where).get("region")
+    flags = f"--stage {stage}" + (f" --region {region}" if region else "")
+    return Plan("teardown", platform, stage, where, tuple(remover.removals()), flags)
+
+
+@contextmanager
+def alone(me: Command, platform: str, stage: str) -> Iterator[None]:
+    """No other `resv` on this machine deploys or tears down the same stage meanwhile."""
+    home = me.settings.home
+    with ExitStack() as held:
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+            lock = home / f"deploy-{platform}-{stage}.lock"
+            held.enter_context(locks.held(lock, lambda: me.output.note(_ANOTHER)))
+        except OSError as error:
+            raise store.unwritable(home, error) from error
+        yield
 
 
 def show(me: Command, plan: Plan) -> None:
@@ -46,11 +72,10 @@ def show(me: Command, plan: Plan) -> None:
 def agreed(me: Command, plan: Plan, yes: bool) -> bool:
     """Whether the plan may be carried out: there is nothing to change, `--yes` was given, or the user says so.
 
-    A plan made without credentials may: what carries it out refuses, and says how to get some. Raises UsageError when
-    nobody can be asked.
+    Raises NotConfiguredError for a plan made without credentials, UsageError when nobody can be asked.
     """
     if plan.is_blind:
-        return True
+        raise _no_credentials(plan.platform)
     if not me.output.as_json:
         from reservation_cli.render.plan import plan_view  # deferred: rich, 30 ms
 
@@ -81,13 +106,15 @@ def tell_deployed(me: Command, deployment: Deployment) -> None:
 
 
 def teardown(me: Command, plan: Plan, remover: Remover) -> Sequence[Leftover]:
-    """Carry out the plan; the record goes once nothing is left. Gives what could not be removed."""
+    """Carry out the plan; the record goes once nothing is left where it says. Gives what could not be removed."""
     if plan.platform != "local":
         store.check(me.settings.home)
     with _told_when_interrupted(plan):
         leftovers = remover.remove(_progress(me, plan))
-    if not leftovers and plan.platform != "local":
-        store.forget_deployment(me.settings.home, plan.platform, plan.stage)
+    if plan.platform != "local" and not leftovers:
+        known = store.deployments(me.settings.home, plan.platform).get(plan.stage)
+        if not isinstance(known, AwsDeployment) or known.region == dict(plan.where)["region"]:
+            store.forget_deployment(me.settings.home, plan.platform, plan.stage)
     return leftovers
 
 
@@ -126,9 +153,33 @@ def _told_when_interrupted(plan: Plan) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as error:
-        name = plan.platform if plan.platform == "local" else f"{plan.platform} --stage {plan.stage}"
-        again = f"resv {plan.action} {name}"
-        undo = f", resv teardown {name} removes it" if plan.action == "deploy" else ""
+        name = f"{plan.platform} {plan.flags}".strip()
+        undo = ""
+        if plan.action == "deploy":
+            region = dict(plan.where).get("region")
+            where = f"--stage {plan.stage}" + (f" --region {region}" if region else "")
+            undo = f"; resv teardown {plan.platform} {where} removes it"
         raise Interrupted(
-            f"Interrupted; what is done of the {plan.action} is done.", hint=f"{again} goes on from there{undo}."
+            f"Interrupted; what is done of the {plan.action} is done.",
+            hint=f"resv {plan.action} {name} goes on from there{undo}.",
         ) from error
+
+
+def _refuse_other_account(me: Command, platform: Platform, stage: str, where: Sequence[tuple[str, str]]) -> None:
+    known = store.deployments(me.settings.home, platform).get(stage)
+    account = dict(where).get("account", UNKNOWN)
+    if known is not None and account not in (UNKNOWN, known.account):
+        raise ConflictError(
+            f"Stage {stage} of {NAMES[platform]} is in account {known.account}; these credentials are of {account}.",
+            hint="Use that account's credentials, or choose another --stage.",
+            code="other_account",
+        )
+
+
+def _no_credentials(platform: Platform | Literal["local"]) -> NotConfiguredError:
+    if platform == "aws":
+        from reservation_cli.platforms.aws_errors import CREDENTIALS_HINT as HINT
+    else:
+        from reservation_cli.platforms.cloudflare_errors import CREDENTIALS_HINT as HINT
+    name = "AWS" if platform == "aws" else "Cloudflare"
+    return NotConfiguredError(f"There are no {name} credentials.", hint=HINT, code="credentials")

@@ -102,7 +102,7 @@ def with_client_clock(home: Path, lane: Timeline) -> Timeline:
     """`lane` with when its request was sent and accepted, if it was sent from here."""
     known = _object(_lanes(_read(home), lane.reservation_id).get(lane.platform))
     accept_ms = known.get("accept_ms")
-    if known.get("ref") != lane.ref:
+    if not _is_of(known, lane):
         return lane
     return replace(
         lane,
@@ -127,7 +127,7 @@ def remember(home: Path, lanes: Sequence[Timeline]) -> None:
         for lane in lanes:
             reservation_id = lane.reservation_id
             known = dict(_object(reservations.pop(reservation_id, None)))
-            if _object(known.get(lane.platform)).get("ref") != lane.ref:
+            if not _is_of(_object(known.get(lane.platform)), lane):
                 known[lane.platform] = {
                     "target": lane.target,
                     "stage": lane.stage,
@@ -155,6 +155,11 @@ def last_decision(home: Path) -> int:
         return (home / "decided").stat().st_mtime_ns
     except OSError:
         return 0
+
+
+def _is_of(known: Mapping[str, object], lane: Timeline) -> bool:
+    """Whether what is remembered is this execution: on Cloudflare the same id may be on several stages."""
+    return (known.get("ref"), known.get("stage")) == (lane.ref, lane.stage)
 
 
 def _lanes(state: Mapping[str, object], reservation_id: str) -> Mapping[str, object]:
@@ -194,11 +199,16 @@ def _locked(home: Path) -> Iterator[None]:
 
 def _write(home: Path, state: Mapping[str, object]) -> None:
     try:
+        # Deleted with the block unless it has taken the old one's place: there are tokens in it.
         with tempfile.NamedTemporaryFile("w", dir=home, delete=False, encoding="utf-8") as file:
-            json.dump(state, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(file.name).replace(home / "state.json")
+            try:
+                json.dump(state, file, indent=1)
+                file.flush()
+                os.fsync(file.fileno())
+                Path(file.name).replace(home / "state.json")
+            except BaseException:
+                Path(file.name).unlink(missing_ok=True)
+                raise
     except OSError as error:
         raise unwritable(home, error) from error
 

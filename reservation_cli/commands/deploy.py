@@ -36,9 +36,12 @@ def command(
 
     name = ways.stage_of(me.settings, stage)
     choice = ways.Choice(platform.value, name, region, via.value if via else None, public, recreate)
-    deployer, way = ways.deployer(me.settings, choice, None if dry_run else me.output.note)
-    plan = rollout.planned_deploy(me, choice, deployer, way)
     if dry_run:
-        rollout.show(me, plan)
-    elif rollout.agreed(me, plan, yes):
-        rollout.tell_deployed(me, rollout.deploy(me, plan, deployer))
+        deployer, way = ways.deployer(me.settings, choice, None)
+        rollout.show(me, rollout.planned_deploy(me, choice, deployer, way))
+        return
+    with rollout.alone(me, choice.platform, name):
+        deployer, way = ways.deployer(me.settings, choice, me.output.note)
+        plan = rollout.planned_deploy(me, choice, deployer, way)
+        if rollout.agreed(me, plan, yes):
+            rollout.tell_deployed(me, rollout.deploy(me, plan, deployer))

@@ -34,22 +34,24 @@ def command(
     me = begin(context, json, local, stage)
     clients = me.clients(platforms_of(on))
     calls: list[Callable[[], Sequence[Timeline]]] = [partial(_newest, client, limit) for client in clients]
-    found: list[Timeline] = []
-    for answer in lanes.together(calls):
-        if isinstance(answer, ResvError):
-            raise answer
-        found += answer
+    answers = lanes.together(calls)
+    refused = [answer for answer in answers if isinstance(answer, ResvError)]
+    found = [lane for answer in answers if not isinstance(answer, ResvError) for lane in answer]
+    if refused and not found:
+        raise refused[0]
     rows = [lane for lane in found if _wanted(lane, status, seat)]
     rows.sort(key=lambda lane: lane.started or lane.as_of, reverse=True)
     if json:
         from reservation_cli.render.json import list_json
 
         me.output.data(list_json(rows))
-        return
+    else:
+        from reservation_cli.render.console import list_view  # deferred: rich, 30 ms that --json does not need
 
-    from reservation_cli.render.console import list_view  # deferred: rich, 30 ms that --json does not need
-
-    me.output.view(lambda width: list_view(rows, width))
+        me.output.view(lambda width: list_view(rows, width))
+    if refused:
+        # What the other platform has is worth showing all the same.
+        raise refused[0]
 
 
 def _newest(client: PlatformClient, limit: int) -> Sequence[Timeline]:

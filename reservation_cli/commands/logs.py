@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from reservation_cli import log_sources
 from reservation_cli.domain.reservation import PLATFORMS
 from reservation_cli.errors import NotFoundError
 from reservation_cli.options import Json, Local, Stage, begin
@@ -23,6 +22,8 @@ def command(
 ) -> None:
     """Show logs, of the local stack or of what is deployed: all, of one platform, or about one reservation."""
     me = begin(context, json, local, stage)
+    from reservation_cli import log_sources  # deferred: what no other command needs
+
     found = log_sources.sources(me, what, lines)
     shown = False
     for each in (log_sources.past, *([log_sources.follow] if follow else [])):

@@ -25,9 +25,12 @@ def command(
     from reservation_cli.deploy import ways
 
     name = ways.stage_of(me.settings, stage)
-    remover = ways.remover(me.settings, platform.value, name, region, me.output.note)
-    plan = rollout.planned_teardown(me, platform.value, name, remover)
     if dry_run:
-        rollout.show(me, plan)
-    elif rollout.agreed(me, plan, yes):
-        rollout.tell_removed(me, plan, rollout.teardown(me, plan, remover))
+        remover = ways.remover(me.settings, platform.value, name, region, None)
+        rollout.show(me, rollout.planned_teardown(me, platform.value, name, remover))
+        return
+    with rollout.alone(me, platform.value, name):
+        remover = ways.remover(me.settings, platform.value, name, region, me.output.note)
+        plan = rollout.planned_teardown(me, platform.value, name, remover)
+        if rollout.agreed(me, plan, yes):
+            rollout.tell_removed(me, plan, rollout.teardown(me, plan, remover))

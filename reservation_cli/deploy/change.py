@@ -32,13 +32,17 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a deploy or a teardown would do. `where` are names and values: the account, the region, the way."""
+    """What a deploy or a teardown would do. `where` are names and values: the account, the region, the way.
+
+    `flags` are those that a repetition of the command takes.
+    """
 
     action: Literal["deploy", "teardown"]
     platform: Platform | Literal["local"]
     stage: str
     where: tuple[tuple[str, str], ...]
     changes: tuple[Change, ...]
+    flags: str = ""
 
     @property
     def subject(self) -> str:

@@ -39,11 +39,12 @@ class LocalRemover:
     def remove(self, progress: Callable[[Change], None]) -> list[Leftover]:
         """See Remover.remove."""
         leftovers: list[Leftover] = []
-        progress(self.removals()[0])
-        stack.stop(self.home, lambda _: None)
         if not self.home.is_dir():
             return []
+        # Nobody starts it anew between its end and that of its state.
         with locks.held(self.home / stack.STARTING, lambda: None):
+            progress(self.removals()[0])
+            stack.stop(self.home, lambda _: None)
             for change, (_, names, _) in zip(list(self._files()), _STATE, strict=True):
                 progress(change)
                 try:

@@ -44,6 +44,18 @@ class Choice:
     public: bool = False
     recreate: bool = False
 
+    @property
+    def flags(self) -> str:
+        """The flags that say it again."""
+        said = [
+            f"--stage {self.stage}",
+            f"--region {self.region}" if self.region else "",
+            f"--via {self.via}" if self.via else "",
+            "--public" if self.public else "",
+            "--recreate" if self.recreate else "",
+        ]
+        return " ".join(filter(None, said))
+
 
 def stage_of(settings: Settings, flag: str | None) -> str:
     """The stage to work on: the flag, else RESV_STAGE, else dev."""
@@ -67,8 +79,11 @@ def deployer(settings: Settings, choice: Choice, progress: Progress | None) -> t
     return _cloudflare(settings, choice, progress), []
 
 
-def remover(settings: Settings, platform: str, stage: str, region: str | None, progress: Progress) -> Remover:
-    """The remover of a stage, however it was deployed; of the local stack's state for `local`."""
+def remover(settings: Settings, platform: str, stage: str, region: str | None, progress: Progress | None) -> Remover:
+    """The remover of a stage, however it was deployed; of the local stack's state for `local`.
+
+    Without `progress` (a dry run) nothing is installed for it.
+    """
     if region is not None and platform != "aws":
         raise UsageError("--region is of AWS only.", hint="Leave it away, or tear down aws.")
     if platform == "local":
@@ -78,19 +93,22 @@ def remover(settings: Settings, platform: str, stage: str, region: str | None, p
     if platform == "aws":
         from reservation_cli.deploy.aws_teardown import AwsRemover
 
-        return AwsRemover(stage, _region(settings, stage, region), settings.environ)
+        # Where it is known to be comes before the environment: what is elsewhere is not what was deployed.
+        where = region or _recorded_region(settings, stage) or settings.region or DEFAULT_REGION
+        return AwsRemover(stage, check_region(where), settings.environ)
     from reservation_cli.deploy.cloudflare import CloudflareRemover
 
     return CloudflareRemover(stage, settings.environ, partial(wrangler, settings, progress))
 
 
 def _aws(settings: Settings, choice: Choice, progress: Progress | None) -> tuple[Deployer, list[tuple[str, str]]]:
-    stage, region = choice.stage, _region(settings, choice.stage, choice.region)
+    stage, recorded = choice.stage, _recorded_region(settings, choice.stage)
+    region = check_region(choice.region or settings.region or recorded or DEFAULT_REGION)
     known = store.deployments(settings.home, "aws").get(stage)
-    if isinstance(known, AwsDeployment) and known.region != region:
+    if recorded not in (None, region):
         raise ConflictError(
-            f"Stage {stage} is deployed to {known.region}, not to {region}.",
-            hint=f"Choose another --stage, or remove it: resv teardown aws --stage {stage} --region {known.region}",
+            f"Stage {stage} is deployed to {recorded}, not to {region}.",
+            hint=f"Choose another --stage, or remove it: resv teardown aws --stage {stage} --region {recorded}",
             code="other_region",
         )
     sam = preflight.sam(settings.environ)
@@ -128,11 +146,9 @@ def _cloudflare(settings: Settings, choice: Choice, progress: Progress | None) -
     return CloudflareDeployer(choice.stage, settings.environ, ready, choice.public, token)
 
 
-def _region(settings: Settings, stage: str, flag: str | None) -> str:
-    """The flag, the environment, where the stage is deployed, us-east-2."""
+def _recorded_region(settings: Settings, stage: str) -> str | None:
     known = store.deployments(settings.home, "aws").get(stage)
-    recorded = known.region if isinstance(known, AwsDeployment) else None
-    return check_region(flag or settings.region or recorded or DEFAULT_REGION)
+    return known.region if isinstance(known, AwsDeployment) else None
 
 
 def _bundle(settings: Settings, progress: Progress | None) -> Path | None:

@@ -30,6 +30,14 @@ class PlatformClient(Protocol):
     def target(self) -> Target:
         """Where it runs."""
 
+    @property
+    def stage(self) -> str | None:
+        """The stage of the deployment; None on the local stack."""
+
+    @property
+    def lists(self) -> bool:
+        """Whether `executions` and `statuses` can be asked; where not, they raise NotConfiguredError."""
+
     def reserve(self, request: ReservationRequest) -> Timeline:
         """Start the workflow and wait, for seconds at most, until the hold exists or is refused.
 

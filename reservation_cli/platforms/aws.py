@@ -131,6 +131,16 @@ class AwsClient:
             pace=pace or HISTORY_PACE,
         )
 
+    @property
+    def stage(self) -> str | None:
+        """See PlatformClient.stage."""
+        return self.lane.stage
+
+    @property
+    def lists(self) -> bool:
+        """See PlatformClient.lists."""
+        return True
+
     def reserve(self, request: ReservationRequest) -> Timeline:
         """See PlatformClient.reserve: Invoke answers at once, so the hold is looked for in the history."""
         requested_at, sent = datetime.now(UTC), time.perf_counter()

@@ -96,6 +96,16 @@ class CloudflareClient:
         lane = Lane("cloud", deployment.url, Engine("Cloudflare Workflows"), deployment.label, deployment.stage)
         return cls(worker, instances, lane, "cloud")
 
+    @property
+    def stage(self) -> str | None:
+        """See PlatformClient.stage."""
+        return self.lane.stage
+
+    @property
+    def lists(self) -> bool:
+        """See PlatformClient.lists: not without a token for the REST API."""
+        return self.instances is not None
+
     def reserve(self, request: ReservationRequest) -> Timeline:
         """See PlatformClient.reserve: the Worker answers once the hold exists, or after 2 s without it."""
         requested_at, sent = datetime.now(UTC), time.perf_counter()

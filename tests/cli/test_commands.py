@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reservation_cli import store
+from reservation_cli.domain.deployment import AwsDeployment
 from reservation_cli.domain.reservation import ReservationRequest
 from reservation_cli.errors import PlatformError, TimedOutError
 from support.fake_platform import FakePlatform
@@ -352,3 +355,49 @@ def test_help_and_version(run_resv: Run) -> None:
     assert "compare" in out
     code, out, _ = run_resv("--version")
     assert (code, out) == (0, "resv 0.1.0\n")
+
+
+DEV = AwsDeployment("dev", "us-east-2", "000000000000", "api", "1", datetime(2026, 11, 25, tzinfo=UTC))
+
+
+def test_what_was_reserved_in_a_cloud_alone_is_asked_for_there_alone(
+    run_resv: Run, environ: dict[str, str], cloudflare: FakePlatform, aws: FakePlatform
+) -> None:
+    store.remember_deployment(Path(environ["RESV_HOME"]), DEV)
+    aws.target, aws.stage = "cloud", "dev"
+    assert run_resv("reserve", "--seat", "A1", "--on", "aws")[0] == 0
+    for command in ("status", "confirm"):
+        code, out, err = run_resv(command)
+        assert (code, err) == (0, "")
+        assert "Cloudflare" not in out
+    assert cloudflare.calls == {}
+    assert run_resv("status", "last", "--on", "cloudflare")[0] == 3
+
+
+def test_another_place_is_asked_by_the_id(run_resv: Run, environ: dict[str, str], aws: FakePlatform) -> None:
+    name = a_reservation(run_resv)["request"]["reservation_id"]
+    store.remember_deployment(Path(environ["RESV_HOME"]), DEV)
+    aws.stage = "dev"
+    assert run_resv("status", name, "--stage", "dev", "--on", "aws")[0] == 0
+    assert aws.asked[-1] == name
+    aws.stage = None
+    assert run_resv("status", name, "--local", "--on", "aws")[0] == 0
+    assert aws.asked[-1].startswith("arn:")
+
+
+def test_a_list_that_one_platform_refuses_shows_the_other(run_resv: Run, aws: FakePlatform) -> None:
+    a_reservation(run_resv)
+    aws.fail = PlatformError("AWS is gone.")
+    code, out, err = run_resv("list", "--json")
+    assert code == 5
+    assert [lane["platform"] for lane in json.loads(out)["reservations"]] == ["cloudflare"]
+    assert "AWS is gone." in err
+
+
+def test_a_crowd_without_a_list_is_followed_one_by_one(run_resv: Run, cloudflare: FakePlatform) -> None:
+    cloudflare.lists = False
+    names = [a_reservation(run_resv, "--hold", "1s", "--seat", f"S{n}")["request"]["reservation_id"] for n in range(21)]
+    code, out, _ = run_resv("compare", *names, "--json")
+    assert code == 0
+    assert {lane["outcome"] for lane in json.loads(out)["lanes"]} == {"expired"}
+    assert "statuses" not in cloudflare.calls

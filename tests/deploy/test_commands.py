@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -15,12 +17,14 @@ import pytest
 
 from reservation_cli import store
 from reservation_cli.domain.deployment import AwsDeployment, CloudflareDeployment
+from reservation_cli.local import locks
 from support import fake_cloudflare
 from support.fake_cloudflare import FakeCloudflare, Fault
 from support.moto_front import Front
 
 Run = Callable[..., tuple[int, str, str]]
 NAME = "reservation-workflow-dev"
+AT = datetime(2026, 11, 25, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -88,10 +92,8 @@ def test_without_yes_and_without_a_terminal_nothing_is_done(run_resv: Run, fake:
     assert fake.writes == []
 
 
-@pytest.mark.parametrize(("answer", "code"), [("n", 0), ("", 0), ("y", 0)])
-def test_a_terminal_is_asked(
-    run_resv: Run, fake: FakeCloudflare, monkeypatch: pytest.MonkeyPatch, answer: str, code: int
-) -> None:
+@pytest.mark.parametrize("answer", ["n", "", "y"])
+def test_a_terminal_is_asked(run_resv: Run, fake: FakeCloudflare, monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
     class Terminal(StringIO):
         def isatty(self) -> bool:
             return True
@@ -99,7 +101,9 @@ def test_a_terminal_is_asked(
     fake.namespaces["a" * 32] = f"{NAME}-reservations-kv"
     monkeypatch.setattr(sys, "stdin", Terminal(f"{answer}\n"))
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    assert run_resv("teardown", "cloudflare")[0] == code
+    code, out, err = run_resv("teardown", "cloudflare")
+    assert code == 0
+    assert ("is left" in out, "Nothing has been changed." in err) == (answer == "y", answer != "y")
     assert bool(fake.namespaces) is (answer != "y")
 
 
@@ -166,6 +170,53 @@ def test_aws_from_nothing_to_nothing(run_resv: Run, cloud_environ: dict[str, str
     code, out, err = run_resv("teardown", "aws", "--yes")
     assert (code, out) == (0, "Nothing of stage dev on AWS is left.\n"), err
     assert store.deployments(home(cloud_environ), "aws") == {}
+
+
+@pytest.mark.moto
+@pytest.mark.usefixtures("front")
+def test_a_stage_of_another_account_is_left_alone(run_resv: Run, cloud_environ: dict[str, str]) -> None:
+    theirs = AwsDeployment("dev", "us-east-2", "999999999999", "api", "1", AT)
+    store.remember_deployment(home(cloud_environ), theirs)
+    for command in ("deploy", "teardown"):
+        code, out, err = run_resv(command, "aws", "--yes")
+        assert (code, out) == (4, "")
+        assert "Stage dev of AWS is in account 999999999999; these credentials are of 123456789012." in err
+    assert store.deployments(home(cloud_environ), "aws") == {"dev": theirs}
+
+
+@pytest.mark.moto
+@pytest.mark.usefixtures("front")
+def test_teardown_looks_where_the_stage_is_and_not_where_the_environment_points(
+    run_resv: Run, cloud_environ: dict[str, str]
+) -> None:
+    cloud_environ["AWS_REGION"] = "us-east-2"
+    ours = AwsDeployment("dev", "eu-west-1", "123456789012", "api", "1", AT)
+    store.remember_deployment(home(cloud_environ), ours)
+    code, out, _ = run_resv("teardown", "aws", "--dry-run", "--json")
+    assert (code, json.loads(out)["plan"]["region"]) == (0, "eu-west-1")
+    code, _, err = run_resv("teardown", "aws", "--region", "us-east-2", "--yes")
+    assert code == 0, err
+    assert store.deployments(home(cloud_environ), "aws") == {"dev": ours}
+    code, _, err = run_resv("teardown", "aws", "--yes")
+    assert code == 0, err
+    assert store.deployments(home(cloud_environ), "aws") == {}
+
+
+def test_another_deploy_of_the_stage_is_waited_for(cloud_environ: dict[str, str], fake: FakeCloudflare) -> None:
+    home(cloud_environ).mkdir()
+    with locks.held(home(cloud_environ) / "deploy-cloudflare-dev.lock", lambda: None):
+        other = subprocess.Popen(
+            [sys.executable, "-m", "reservation_cli", "teardown", "cloudflare", "--yes"],
+            env=cloud_environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert other.stderr is not None
+        assert "Another resv deploys or tears down this stage" in other.stderr.readline()
+        assert fake.calls == []
+    out, _ = other.communicate(timeout=60)
+    assert (other.returncode, out) == (0, "Nothing of stage dev on Cloudflare is left.\n")
 
 
 def test_local_state_is_removed(run_resv: Run, environ: dict[str, str]) -> None:

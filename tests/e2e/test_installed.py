@@ -173,5 +173,13 @@ def test_a_wheel_works_without_a_checkout(stack_environ: Mapping[str, str], tmp_
         )
         assert [lane["outcome"] for lane in as_json(done)["lanes"]] == ["expired", "expired"]
         assert "Installing packages for cf-workflow" in done.stderr
+        # What a deploy reads travels along.
+        infra = tmp_path / "site" / "reservation_cli" / "_halves" / "infra"
+        assert {path.name for path in (infra / "policies").iterdir()} >= {"functions.json", "trust.json"}
+        nobody = {**environ, "AWS_EC2_METADATA_DISABLED": "true", "HOME": str(tmp_path)}
+        plan = subprocess.run(
+            [*run, "deploy", "aws", "--dry-run", "--json"], env=nobody, cwd=tmp_path, capture_output=True, text=True
+        )
+        assert as_json(plan)["plan"]["changes"]
     finally:
         subprocess.run([*run, "down"], env=environ, cwd=tmp_path, check=True, capture_output=True)

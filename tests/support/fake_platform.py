@@ -16,14 +16,20 @@ STEP = timedelta(milliseconds=5)
 
 @dataclass
 class FakePlatform:
-    """`fail` (set by a test) is raised by every call. `calls` counts them by name. `unlisted` ids have no status."""
+    """`fail` (set by a test) is raised by every call. `calls` counts them by name. `asked` are the timelines' refs.
+
+    `unlisted` ids have no status.
+    """
 
     platform: Platform
     target: Target = "local"
+    stage: str | None = None
+    lists: bool = True
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     fail: ResvError | None = None
     requests: dict[str, ReservationRequest] = field(default_factory=dict)
     reservations: dict[str, Reservation] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
     unlisted: set[str] = field(default_factory=set)
     calls: dict[str, int] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -46,6 +52,7 @@ class FakePlatform:
 
     def timeline(self, ref: str) -> Timeline:
         with self._called("timeline"):
+            self.asked.append(ref)
             self._find(ref)
             return self._timeline(self._name(ref))
 
@@ -141,6 +148,7 @@ class FakePlatform:
             endpoint="http://127.0.0.1:1",
             engine=Engine("fake", "1"),
             label=f"{self.platform} · {self.target}",
+            stage=self.stage,
             status="succeeded",
             as_of=now,
             request=request,

@@ -79,6 +79,16 @@ def test_a_reservation_is_looked_for_where_it_was_made(tmp_path: Path) -> None:
         place(tmp_path, "aws", Where(), "made-on-dev")
 
 
+def test_the_same_id_on_another_stage_is_another_execution(tmp_path: Path) -> None:
+    fake = FakePlatform("cloudflare")
+    lane = fake.reserve(ReservationRequest("demo", "A1"))
+    store.remember(tmp_path, [lane])
+    store.remember_deployment(tmp_path, WORKER)
+    store.remember(tmp_path, [replace(lane, stage="dev")])
+    assert place(tmp_path, "cloudflare", Where(), "demo") == WORKER
+    assert store.with_client_clock(tmp_path, replace(lane, accept_ms=None)).accept_ms is None
+
+
 def test_a_token_is_kept_and_never_shown(tmp_path: Path) -> None:
     store.remember_deployment(tmp_path, WORKER)
     assert store.deployments(tmp_path, "cloudflare") == {"dev": WORKER}
