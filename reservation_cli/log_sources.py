@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -23,10 +24,13 @@ _CLOUDFLARE_KEEPS = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where lines come from: `past` gives the newest ones, oldest first; `follow` further ones, without end."""
+    """Where lines come from: `past` gives the newest ones, oldest first; `follow` further ones, without end.
+
+    What `follow` starts lasts as long as its context.
+    """
 
     past: Callable[[], Iterator[LogLine]]
-    follow: Callable[[], Iterator[LogLine]]
+    follow: Callable[[], AbstractContextManager[Iterator[LogLine]]]
 
 
 def sources(me: Command, what: str, newest: int) -> list[Source]:
@@ -51,7 +55,7 @@ def sources(me: Command, what: str, newest: int) -> list[Source]:
     return found
 
 
-def past(sources: Sequence[Source]) -> Iterator[LogLine]:
+def past(sources: Sequence[Source]) -> Generator[LogLine]:
     """What all of them have; NotFoundError only when none has a log, any other error as it is."""
     missing: list[NotFoundError] = []
     for source in sources:
@@ -63,33 +67,35 @@ def past(sources: Sequence[Source]) -> Iterator[LogLine]:
         raise missing[0]
 
 
-def follow(sources: Sequence[Source]) -> Iterator[LogLine]:
-    """Their further lines as they come; the first error of one ends it."""
+def follow(sources: Sequence[Source]) -> Generator[LogLine]:
+    """Their further lines as they come; the first error of one ends it. What they have started ends with this."""
     news: queue.SimpleQueue[LogLine | BaseException] = queue.SimpleQueue()
 
-    def run(source: Source) -> None:
+    def run(lines: Iterator[LogLine]) -> None:
         try:
-            for line in source.follow():
+            for line in lines:
                 news.put(line)
         except BaseException as error:  # noqa: BLE001 - handed to the caller's thread below
             news.put(error)
 
-    if len(sources) == 1:
-        yield from sources[0].follow()
-        return
-    for source in sources:
-        threading.Thread(target=run, args=(source,), daemon=True).start()
-    while True:
-        item = news.get()
-        if isinstance(item, BaseException):
-            raise item
-        yield item
+    with ExitStack() as begun:
+        streams = [begun.enter_context(source.follow()) for source in sources]
+        if len(streams) == 1:
+            yield from streams[0]
+            return
+        for lines in streams:
+            threading.Thread(target=run, args=(lines,), daemon=True).start()
+        while True:
+            item = news.get()
+            if isinstance(item, BaseException):
+                raise item
+            yield item
 
 
 def _local(me: Command, platforms: Sequence[Platform], about: str | None, newest: int) -> Source:
     home = me.settings.home
     names = logs.LOGS["all"] if len(platforms) == len(PLATFORMS) else logs.LOGS[platforms[0]]
-    return Source(lambda: logs.tail(home, names, about, newest), lambda: logs.grow(home, names, about))
+    return Source(lambda: logs.tail(home, names, about, newest), lambda: nullcontext(logs.grow(home, names, about)))
 
 
 def _aws(me: Command, deployment: AwsDeployment, ref: str, newest: int) -> Source:
@@ -98,11 +104,11 @@ def _aws(me: Command, deployment: AwsDeployment, ref: str, newest: int) -> Sourc
 
     read = aws_logs.CloudLogs.of(deployment, me.settings.environ)
     if not ref:
-        return Source(lambda: read.past(newest), read.follow)
+        return Source(lambda: read.past(newest), lambda: nullcontext(read.follow()))
     client = AwsClient.cloud(deployment, me.settings.environ)
     return Source(
         lambda: read.past(newest, aws_logs.scope_of(client, ref)),
-        lambda: read.follow(lambda: aws_logs.scope_of(client, ref)),
+        lambda: nullcontext(read.follow(lambda: aws_logs.scope_of(client, ref))),
     )
 
 
@@ -113,7 +119,7 @@ def _cloudflare(me: Command, deployment: CloudflareDeployment, about: str | None
     environ, note = me.settings.environ, me.output.note
     since = datetime.now(UTC) - _CLOUDFLARE_KEEPS
 
-    def tailed() -> Iterator[LogLine]:
+    def tailed() -> AbstractContextManager[Iterator[LogLine]]:
         return cloudflare_logs.follow(deployment, ways.wrangler(me.settings, note), about)
 
     return Source(lambda: cloudflare_logs.past(deployment, environ, since, about, newest, note), tailed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Annotated
 
 import typer
@@ -27,11 +28,13 @@ def command(
     found = log_sources.sources(me, what, lines)
     shown = False
     for each in (log_sources.past, *([log_sources.follow] if follow else [])):
-        for line in each(found):
-            shown = True
-            if json:
-                me.output.line({"log": line.log, "text": line.text})
-            else:
-                me.output.text(f"{line.log:<10} {line.text}")
+        # Closed here and now: what follows a log elsewhere is to end with it.
+        with closing(each(found)) as given:
+            for line in given:
+                shown = True
+                if json:
+                    me.output.line({"log": line.log, "text": line.text})
+                else:
+                    me.output.text(f"{line.log:<10} {line.text}")
         if not (shown or follow or what in ("all", *PLATFORMS)):
             raise NotFoundError(f"No log mentions {what}.", hint="Logs are kept for a while only: see README.")

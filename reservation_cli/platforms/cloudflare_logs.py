@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -13,7 +13,7 @@ import httpx
 from reservation_cli.domain.deployment import CloudflareDeployment
 from reservation_cli.domain.reservation import format_time, parse_time
 from reservation_cli.domain.timeline import Engine
-from reservation_cli.errors import NotConfiguredError
+from reservation_cli.errors import NotConfiguredError, ResvError
 from reservation_cli.logs import LogLine
 from reservation_cli.platforms.cloudflare_answers import api_body, not_understood, unreachable
 from reservation_cli.platforms.cloudflare_http import Retries, api
@@ -56,13 +56,15 @@ def past(
         yield from _lines(_time_of(event), _told(event))
 
 
-def follow(deployment: CloudflareDeployment, wrangler: Wrangler, about: str | None) -> Generator[LogLine]:
+@contextmanager
+def follow(deployment: CloudflareDeployment, wrangler: Wrangler, about: str | None) -> Generator[Generator[LogLine]]:
     """Lines as the Worker writes them, without end; with `about` only those of events that mention it anywhere.
 
-    `wrangler tail` runs until the generator is closed. Raises NotConfiguredError without credentials (a token, or
-    `wrangler login`), PlatformError when the tail breaks off.
+    `wrangler tail` runs as long as the context does, whichever thread reads. Raises NotConfiguredError without
+    credentials (a token, or `wrangler login`), PlatformError when the tail breaks off.
     """
-    with wrangler.tail(deployment.account, deployment.workflow) as (said, ended):
+
+    def lines(said: Iterable[str], ended: Callable[[], ResvError | None]) -> Generator[LogLine]:
         for event in objects(said):
             if ("outcome" in event or "event" in event) and (
                 about is None or about in json.dumps(event, ensure_ascii=False)
@@ -71,6 +73,9 @@ def follow(deployment: CloudflareDeployment, wrangler: Wrangler, about: str | No
                     yield from _lines(at, text)
         if (error := ended()) is not None:
             raise error
+
+    with wrangler.tail(deployment.account, deployment.workflow) as (said, ended):
+        yield lines(said, ended)
 
 
 def _query(worker: str, since: datetime, about: str | None) -> dict[str, object]:

@@ -10,6 +10,7 @@ import secrets
 import struct
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ from reservation_cli.local.processes import table
 from reservation_cli.platforms import cloudflare_logs
 from reservation_cli.platforms.wrangler import Wrangler
 from support.http_server import Answers, serving
+from support.waiting import until
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "cloudflare"
 FOLDER = Path(__file__).parents[2] / "cf-workflow"
@@ -226,40 +228,53 @@ def home(tmp_path: Path) -> dict[str, str]:
     }
 
 
+def followed(
+    fake: Tail, node: Node, home: dict[str, str], about: str | None, count: int, token: str = API_TOKEN
+) -> list[str]:
+    """The texts of the first `count` lines."""
+    wrangler = Wrangler(node, FOLDER, home | environ(fake.url, token))
+    with cloudflare_logs.follow(DEPLOYMENT, wrangler, about) as lines:
+        return [next(lines).text for _ in range(count)]
+
+
 def test_wrangler_tail_is_followed_and_ended(node: Node, home: dict[str, str]) -> None:
-    deployment = replace(DEPLOYMENT, stage=f"t{secrets.token_hex(6)}")
-    tails = TAILS.replace(WORKER, deployment.workflow)
     with tail(*json.loads(text("tail-events"))) as fake:
-        lines = cloudflare_logs.follow(deployment, Wrangler(node, FOLDER, home | environ(fake.url)), None)
-        assert [next(lines).text for _ in range(4)] == [
+        assert followed(fake, node, home, None, 4) == [
             "2026-11-23T09:00:00.000Z POST /confirm/r-1 200 (ok)",
             '2026-11-23T09:00:00.100Z warn: The workflow r-1 was not told to confirm: {"name": "Error"}',
             "2026-11-23T09:00:01.000Z Seat.hold (exception)",
             "2026-11-23T09:00:01.050Z exception: TypeError: boom",
         ]
-        lines.close()
-        assert fake.calls == [("POST", tails), ("DELETE", f"{tails}/t1")]
+        assert fake.calls == [("POST", TAILS), ("DELETE", f"{TAILS}/t1")]
+
+
+def test_a_tail_ends_with_its_context_while_a_thread_waits_for_its_next_line(node: Node, home: dict[str, str]) -> None:
+    deployment = replace(DEPLOYMENT, stage=f"t{secrets.token_hex(6)}")
+    with tail() as fake, ThreadPoolExecutor(1) as pool:
+        wrangler = Wrangler(node, FOLDER, home | environ(fake.url))
+        with cloudflare_logs.follow(deployment, wrangler, None) as lines:
+            waiting = pool.submit(lambda: list(lines))
+            until(lambda: fake.calls, "the tail")
+        waiting.exception(timeout=30)
     assert [process for process in table() if deployment.workflow in process.command] == []
 
 
 def test_only_events_that_mention_the_reservation(node: Node, home: dict[str, str]) -> None:
     first, other = json.loads(text("tail-events"))
     with tail(other, first, other) as fake:
-        lines = cloudflare_logs.follow(DEPLOYMENT, Wrangler(node, FOLDER, home | environ(fake.url)), "r-1")
-        assert next(lines).text == "2026-11-23T09:00:00.000Z POST /confirm/r-1 200 (ok)"
-        lines.close()
+        assert followed(fake, node, home, "r-1", 1) == ["2026-11-23T09:00:00.000Z POST /confirm/r-1 200 (ok)"]
 
 
 def test_a_tail_that_is_refused(node: Node, home: dict[str, str]) -> None:
     with tail(status=403) as fake, pytest.raises(NotConfiguredError) as caught:
-        next(cloudflare_logs.follow(DEPLOYMENT, Wrangler(node, FOLDER, home | environ(fake.url)), None))
+        followed(fake, node, home, None, 1)
     assert caught.value.code == "credentials"
     assert API_TOKEN not in f"{caught.value.message} {caught.value.hint}"
 
 
 def test_without_credentials_wrangler_says_so(node: Node, home: dict[str, str]) -> None:
     with tail() as fake, pytest.raises(NotConfiguredError, match="no Cloudflare credentials"):
-        next(cloudflare_logs.follow(DEPLOYMENT, Wrangler(node, FOLDER, home | environ(fake.url, "")), None))
+        followed(fake, node, home, None, 1, token="")
 
 
 @pytest.mark.parametrize(
