@@ -233,14 +233,15 @@ def refusals(region: str, doing: str) -> Iterator[None]:
     from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, WaiterError
     from botocore.parsers import ResponseParserError
 
-    from reservation_cli.platforms.aws_errors import translated
+    from reservation_cli.platforms.aws_errors import translated, without_user
 
     label = f"AWS · {region}"
     try:
         yield
     except EndpointConnectionError as error:
+        endpoint = without_user(str(error.kwargs.get("endpoint_url") or ""))
         raise PlatformError(
-            f"{label}, {doing}: {' '.join(str(error).split())}.",
+            f"{label}, {doing}: {endpoint} cannot be reached.",
             hint=f"Is the network there, and does {region} have Lambda? Else: resv deploy aws --region us-east-2",
             code="unreachable",
         ) from error

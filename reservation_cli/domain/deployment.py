@@ -16,6 +16,9 @@ DEFAULT_STAGE = "dev"
 DEFAULT_REGION = "us-east-2"
 QUALIFIER = "live"
 
+#: AWS's partitions other than `aws`, by what their regions begin with.
+_PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov", "eusc-": "aws-eusc"}
+
 _STAGE = re.compile(r"[a-z][a-z0-9-]{0,15}")
 _REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d")
 
@@ -67,6 +70,12 @@ class AwsDeployment:
     def seats_function(self) -> str:
         """The function that reads, confirms and cancels."""
         return seats_name(self.stage)
+
+    @property
+    def functions_arn(self) -> str:
+        """What the ARNs of this account's functions in this region begin with."""
+        partition = next((name for prefix, name in _PARTITIONS.items() if self.region.startswith(prefix)), "aws")
+        return f"arn:{partition}:lambda:{self.region}:{self.account}:function:"
 
     @property
     def label(self) -> str:

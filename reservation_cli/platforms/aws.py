@@ -69,7 +69,9 @@ class AwsClient:
     qualifier: str
     seats_function: str
     platform: Platform = "aws"
-    pace: Pace | None = None
+    #: what stands before a function's name in a call: in a cloud its ARN, so that another account's credentials
+    #: are refused before anything starts
+    functions_arn: str = ""
 
     @classmethod
     def local(cls, stack: Stack) -> AwsClient:
@@ -112,13 +114,21 @@ class AwsClient:
 
         `config` changes how the client calls (time limits, attempts), `pace` how often it asks for a history.
         """
-        from reservation_cli.platforms.aws_session import HISTORY_PACE, Aws  # deferred: 3 ms, for the cloud only
+        from reservation_cli.platforms.aws_errors import without_user  # deferred: 3 ms, for the cloud only
+        from reservation_cli.platforms.aws_session import HISTORY_PACE, Aws
 
         aws = Aws.of(environ)
         aws.require_credentials(deployment.label)
         api = aws.client("lambda", deployment.region, config)
+        turn = pace or HISTORY_PACE
+
+        def wait(**_: object) -> None:
+            turn.wait()
+
+        # Here, and not around the call: botocore's own repetitions wait for their turn, too.
+        api.meta.events.register("before-send.lambda.GetDurableExecutionHistory", wait)
         engine = Engine("AWS Lambda durable functions")
-        lane = Lane("cloud", api.meta.endpoint_url, engine, deployment.label, deployment.stage)
+        lane = Lane("cloud", without_user(api.meta.endpoint_url), engine, deployment.label, deployment.stage)
         return cls(
             api,
             lane,
@@ -128,7 +138,7 @@ class AwsClient:
             deployment.function,
             QUALIFIER,
             deployment.seats_function,
-            pace=pace or HISTORY_PACE,
+            functions_arn=deployment.functions_arn,
         )
 
     @property
@@ -146,7 +156,7 @@ class AwsClient:
         requested_at, sent = datetime.now(UTC), time.perf_counter()
         answer = self._call(
             self.api.invoke,
-            FunctionName=self.function,
+            FunctionName=f"{self.functions_arn}{self.function}",
             Qualifier=self.qualifier,
             InvocationType="Event",
             DurableExecutionName=request.reservation_id,
@@ -160,7 +170,12 @@ class AwsClient:
                 f"{self.lane.label} started the function, but named no durable execution.",
                 hint="If it does so again, it was created without DurableConfig: delete it and deploy it anew.",
             )
-        return replace(self._held(arn), requested_at=requested_at, accept_ms=accept_ms)
+        try:
+            lane = self._held(arn)
+        except (PlatformError, TimedOutError) as error:
+            # It has been accepted, and goes on: what cannot be looked at is not lost for that.
+            lane = self._accepted(arn, request, f"Its hold could not be looked at: {error.message}")
+        return replace(lane, requested_at=requested_at, accept_ms=accept_ms)
 
     def confirm(self, ref: str) -> Reservation:
         """See PlatformClient.confirm."""
@@ -186,8 +201,6 @@ class AwsClient:
         events: list[Event] = []
         page: dict[str, str] = {}
         while True:
-            if self.pace is not None:
-                self.pace.wait()
             answer = self._call(
                 self.api.get_durable_execution_history,
                 DurableExecutionArn=arn,
@@ -239,6 +252,23 @@ class AwsClient:
             time.sleep(pause)
             pause = min(pause * 1.5, longest)
 
+    def _accepted(self, arn: str, request: ReservationRequest, note: str) -> Timeline:
+        return Timeline(
+            platform=self.platform,
+            target=self.target,
+            ref=arn,
+            reservation_id=request.reservation_id,
+            endpoint=self.lane.endpoint,
+            engine=self.lane.engine,
+            label=self.lane.label,
+            stage=self.lane.stage,
+            status="running",
+            as_of=datetime.now(UTC),
+            request=request,
+            notes=(note,),
+            polls=1,
+        )
+
     def _if_there(self, arn: str) -> Timeline | None:
         """The timeline; None when the execution has been deleted since it was listed."""
         try:
@@ -263,7 +293,7 @@ class AwsClient:
         while True:
             answer = self._call(
                 self.api.list_durable_executions_by_function,
-                FunctionName=self.function,
+                FunctionName=f"{self.functions_arn}{self.function}",
                 MaxItems=size,
                 **filters,
                 **page,
@@ -290,7 +320,7 @@ class AwsClient:
                 self._call(self.api.get_durable_execution, DurableExecutionArn=ref)
         answer = self._call(
             self.api.invoke,
-            FunctionName=self.seats_function,
+            FunctionName=f"{self.functions_arn}{self.seats_function}",
             Qualifier=self.qualifier,
             Payload=json.dumps({"action": action, "reservationId": name}).encode(),
         )

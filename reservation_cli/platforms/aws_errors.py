@@ -252,6 +252,12 @@ def translated(error: ClientError | BotoCoreError, label: str, doing: str = "") 
     return PlatformError(f"{what}: {_plain(error)}.")
 
 
+def without_user(url: str) -> str:
+    """`url` without the user and the password that may stand in it."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
 def unreadable(what: str) -> PlatformError:
     """The error for an answer that is none of AWS's: a web page, half an object, a number for a time."""
     return PlatformError(

@@ -15,7 +15,7 @@ from botocore.session import Session
 
 from reservation_cli.errors import NotConfiguredError
 from reservation_cli.local.plan import KEY
-from reservation_cli.platforms.aws_errors import CREDENTIALS_HINT, UnreadableAnswerError, translated
+from reservation_cli.platforms.aws_errors import CREDENTIALS_HINT, UnreadableAnswerError, cleaned, translated
 from reservation_cli.platforms.pace import Pace
 
 if TYPE_CHECKING:
@@ -60,6 +60,8 @@ class Aws:
             resolver = session.get_component("credential_provider")
         except BotoCoreError as error:
             raise translated(error, "AWS") from error
+        except ValueError as error:
+            raise _unusable(error) from error
         # As in AWS's own tools, keys win over a profile.
         resolver.remove("env")
         resolver.providers.insert(0, EnvProvider(environ))
@@ -100,8 +102,19 @@ class Aws:
             )
         except BotoCoreError as error:
             raise translated(error, "AWS") from error
+        except ValueError as error:
+            raise _unusable(error) from error
         client.meta.events.register("before-parse", _require_json)
         return client
+
+
+def _unusable(error: ValueError) -> NotConfiguredError:
+    """For a setting that botocore converts, or hands on, without a look at it."""
+    return NotConfiguredError(
+        f"A setting of AWS cannot be used: {cleaned(str(error)).rstrip('.')}.",
+        hint="Look at the AWS_* variables in the environment and in .env, and at ~/.aws/config.",
+        code="aws_setting",
+    )
 
 
 def _require_json(operation_model: OperationModel, response_dict: Mapping[str, Any], **_: object) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
+from botocore.config import Config
 
 from reservation_cli.domain.comparison import metrics
 from reservation_cli.domain.reservation import ReservationRequest
@@ -28,7 +29,7 @@ from reservation_cli.follow import follow
 from reservation_cli.platforms.aws import AwsClient
 from reservation_cli.platforms.aws_history import timeline_from_history
 from reservation_cli.platforms.aws_logs import CloudLogs, Scope, scope_of
-from reservation_cli.platforms.aws_session import HISTORIES_A_SECOND, HISTORY_BURST, HISTORY_PACE, Aws
+from reservation_cli.platforms.aws_session import HISTORIES_A_SECOND, HISTORY_BURST, Aws
 from reservation_cli.platforms.pace import Pace
 from reservation_cli.platforms.payloads import Lane
 from support.aws_cloud import (
@@ -309,11 +310,21 @@ def test_histories_keep_to_the_pace_over_pages_and_threads(server: Answers) -> N
     client.close()
 
 
-def test_all_clients_share_one_pace_within_what_aws_allows(server: Answers) -> None:
-    clients = [AwsClient.cloud(DEPLOYMENT, keys(server.url), ONCE) for _ in range(2)]
-    assert [client.pace for client in clients] == [HISTORY_PACE, HISTORY_PACE]
-    for client in clients:
-        client.close()
+def test_repetitions_keep_to_the_pace(server: Answers) -> None:
+    watch = Watch()
+    pace = Pace(1, 10, lambda: watch.now, watch.sleep)
+    thrice = Config(retries={"mode": "standard", "total_max_attempts": 3})
+    client = AwsClient.cloud(DEPLOYMENT, keys(server.url), thrice, pace)
+    server.give("GET", HISTORY, json.dumps({"message": "slow down"}), 429, x_amzn_errortype="TooManyRequestsException")
+    with pytest.raises(PlatformError) as caught:
+        client.timeline(ARN)
+    assert caught.value.code == "throttled"
+    assert len(server.seen) == 3
+    assert watch.now == pytest.approx(0.2)
+    client.close()
+
+
+def test_the_pace_is_within_what_aws_allows() -> None:
     watch = Watch()
     like_it = Pace(HISTORY_BURST, HISTORIES_A_SECOND, lambda: watch.now, watch.sleep)
     times = []
@@ -492,6 +503,24 @@ def test_reserve_and_confirm(client: AwsClient, server: Answers) -> None:
     server.give("POST", SEATS, json.dumps({"ok": True, "reservation": record}))
     assert client.confirm("r-cloud-1").status == "confirmed"
     assert client.cancel("r-cloud-1").status == "confirmed"
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "said"),
+    [(403, "AccessDeniedException", "may not do"), (500, "ServiceException", "failed inside")],
+)
+def test_what_has_been_accepted_is_not_lost_when_it_cannot_be_looked_at(
+    client: AwsClient, server: Answers, status: int, kind: str, said: str
+) -> None:
+    server.give("POST", INVOKE, "", 202, X_Amz_Durable_Execution_Arn=ARN)
+    why = "not authorized to perform: lambda:GetDurableExecutionHistory" if status == 403 else "Sorry."
+    server.give("GET", HISTORY, json.dumps({"Message": why}), status, x_amzn_errortype=kind)
+    request = ReservationRequest("r-cloud-1", "A1", "user123")
+    lane = client.reserve(request)
+    assert (lane.ref, lane.status, lane.request, lane.reservation) == (ARN, "running", request, None)
+    assert lane.accept_ms is not None
+    assert "Its hold could not be looked at" in lane.notes[0]
+    assert said in lane.notes[0]
 
 
 def test_the_seats_function_fails(client: AwsClient, server: Answers) -> None:
@@ -735,3 +764,20 @@ def test_an_environment_that_points_at_the_local_stack_is_not_taken_for_aws(serv
     with pytest.raises(NotConfiguredError, match="points at the local stack"):
         AwsClient.cloud(DEPLOYMENT, from_resv_env)
     assert server.seen == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("AWS_ENDPOINT_URL", "localhost:4566"), ("AWS_METADATA_SERVICE_TIMEOUT", "abc")]
+)
+def test_a_setting_that_cannot_be_used_is_told(name: str, value: str) -> None:
+    with pytest.raises(NotConfiguredError, match="A setting of AWS cannot be used"):
+        AwsClient.cloud(DEPLOYMENT, {**keys("http://127.0.0.1:9"), name: value})
+
+
+def test_an_endpoint_s_password_is_not_told() -> None:
+    client = AwsClient.cloud(DEPLOYMENT, keys("http://user:geheim@127.0.0.1:9"), ONCE)
+    assert client.lane.endpoint == "http://127.0.0.1:9"
+    with pytest.raises(PlatformError) as caught:
+        client.timeline(ARN)
+    assert "geheim" not in f"{caught.value} {caught.value.hint} {client.lane}"
+    client.close()

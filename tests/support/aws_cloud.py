@@ -23,9 +23,11 @@ ARN = (
     "arn:aws:lambda:us-east-2:123456789012:function:reservation-workflow-dev:3/durable-execution/r-cloud-1"
     "/9c4f7b1a-3d52-4e8b-b1c6-5f2f0a6d7e31"
 )
-INVOKE = "/2015-03-31/functions/reservation-workflow-dev/invocations"
-SEATS = "/2015-03-31/functions/reservation-seats-dev/invocations"
-LIST = "/2025-12-01/functions/reservation-workflow-dev/durable-executions"
+# A colon stands in a path as %3A.
+_FUNCTIONS = DEPLOYMENT.functions_arn.replace(":", "%3A")
+INVOKE = f"/2015-03-31/functions/{_FUNCTIONS}reservation-workflow-dev/invocations"
+SEATS = f"/2015-03-31/functions/{_FUNCTIONS}reservation-seats-dev/invocations"
+LIST = f"/2025-12-01/functions/{_FUNCTIONS}reservation-workflow-dev/durable-executions"
 HISTORY = "/2025-12-01/durable-executions/*/history"
 
 KEY_ID = "AKIAIOSFODNN7EXAMPLE"
