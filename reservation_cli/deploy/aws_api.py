@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from reservation_cli.deploy.aws_function import FunctionDeploy, package, unknown_lines
+from reservation_cli.deploy.aws_function import PAUSES, FunctionDeploy, package, unknown_lines
 from reservation_cli.deploy.aws_parts import (
     LOG_DAYS,
     MANAGED_POLICY,
@@ -27,6 +27,7 @@ from reservation_cli.deploy.aws_parts import (
     located,
     refusals,
     refuse_foreign,
+    stack_of,
 )
 from reservation_cli.deploy.change import Change
 from reservation_cli.domain.deployment import AwsDeployment
@@ -129,8 +130,8 @@ class AwsApiDeployer:
         """What SAM has deployed is CloudFormation's to change: edited beneath it, its next update may fail."""
         name = self.parts.stack
         with refusals(self.region, f"look for the stack {name}"):
-            answer = found(account.client("cloudformation").describe_stacks, StackName=name)
-        if answer is not None:
+            stack = stack_of(account.client("cloudformation"), name)
+        if stack is not None:
             raise PlatformError(
                 f"The stage {self.stage} was deployed by SAM: there is a stack {name} in {self.region}.",
                 hint=f"Deploy with --via sam; or first: resv teardown aws --stage {self.stage} --region {self.region}",
@@ -151,8 +152,10 @@ class AwsApiDeployer:
             else:
                 iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(trust))
                 iam.tag_role(RoleName=name, Tags=tags)
-            iam.attach_role_policy(RoleName=name, PolicyArn=account.managed_policy)
-            iam.put_role_policy(RoleName=name, PolicyName=inline, PolicyDocument=json.dumps(policy))
+            self._known(lambda: iam.attach_role_policy(RoleName=name, PolicyArn=account.managed_policy))
+            self._known(
+                lambda: iam.put_role_policy(RoleName=name, PolicyName=inline, PolicyDocument=json.dumps(policy))
+            )
 
         where = f"account {account.id}"
         if answer is None:
@@ -161,6 +164,14 @@ class AwsApiDeployer:
         if differences:
             return Step(Change("update", "IAM role", name, f"{where}, {', '.join(differences)}"), make)
         return Step(Change("keep", "IAM role", name, where))
+
+    def _known(self, call: Callable[[], object]) -> None:
+        """Make `call`, tried again while IAM does not yet know everywhere of the role that was just made."""
+        for seconds in PAUSES:
+            if found(call) is not None:
+                return
+            self.pause(seconds)
+        call()
 
     def _role_differences(
         self, account: Account, iam: Any, role: Mapping[str, Any], trust: dict[str, object], policy: dict[str, object]
@@ -188,7 +199,8 @@ class AwsApiDeployer:
             there = found(dynamodb.list_tags_of_resource, ResourceArn=arn) if answer else None
         status = answer["Table"]["TableStatus"] if answer else "DELETING"
         tagged = described(there["Tags"]) if there else {}
-        refuse_foreign("table", name, tagged)
+        if status != "DELETING":
+            refuse_foreign("table", name, tagged)
 
         def ready() -> None:
             dynamodb.get_waiter("table_exists").wait(TableName=name, WaiterConfig=TABLE_WAIT)
@@ -231,6 +243,8 @@ class AwsApiDeployer:
             groups = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
             group = next((each for each in groups if each["logGroupName"] == name), None)
             tags = logs.list_tags_for_resource(resourceArn=arn)["tags"] if group else {}
+        if "project" in tags:  # one that Lambda has made by itself has none, and is the function's
+            refuse_foreign("log group", name, tags)
         kept = group is not None and group.get("retentionInDays") == LOG_DAYS
         tagged = self.parts.tags.items() <= tags.items()
 

@@ -20,10 +20,12 @@ from reservation_cli.deploy.aws_parts import (
     Step,
     created,
     found,
+    function_tags,
     is_there_already,
     refusals,
     refuse_foreign,
     told,
+    wait_until_gone,
 )
 from reservation_cli.deploy.change import Change
 from reservation_cli.domain.deployment import QUALIFIER
@@ -85,7 +87,8 @@ def unknown_lines(function: FunctionParts, region: str) -> list[Change]:
 class Found:
     """A function as it is: its unpublished state, its newest version, and the version that `live` names ("" if none).
 
-    `config` is None when there is no such function; `broken` when it lacks DurableConfig and is to be created anew.
+    `config` is None when there is no such function; `broken` when it lacks DurableConfig and is to be created anew;
+    `leaving` when its deletion has begun.
     """
 
     config: Mapping[str, Any] | None = None
@@ -93,6 +96,7 @@ class Found:
     last: Mapping[str, Any] | None = None
     named: str = ""
     broken: bool = False
+    leaving: bool = False
 
 
 @dataclass(slots=True)
@@ -131,16 +135,22 @@ class FunctionDeploy:
         answer = found(client.get_function, FunctionName=name)
         if answer is None:
             return Found()
-        config, tags = answer["Configuration"], answer.get("Tags", {})
-        refuse_foreign(self.function.kind, name, tags)
+        config, tags = answer["Configuration"], function_tags(client, answer)
+        if config.get("State") == "Deleting":
+            return Found(leaving=True)
+        if "project" in tags:
+            refuse_foreign(self.function.kind, name, tags)
+        # Before the question whose it is: `recreate` is the consent to delete one that was made by hand.
         if self.function.durable and not config.get("DurableConfig"):
             if self.recreate:
                 return Found(broken=True)
             raise PlatformError(
                 f"The function {name} exists without DurableConfig, which can be given at its creation only.",
-                hint="`resv deploy aws --recreate` deletes that function and creates it anew.",
+                hint=f"It is deleted and created anew by: resv deploy aws --stage {self.parts.stage} "
+                f"--region {self.parts.region} --via api --recreate",
                 code="durable_config_missing",
             )
+        refuse_foreign(self.function.kind, name, tags)
         pages = client.get_paginator("list_versions_by_function").paginate(FunctionName=name)
         versions = [each for page in pages for each in page["Versions"] if each["Version"] != "$LATEST"]
         alias = found(client.get_alias, FunctionName=name, Name=QUALIFIER)
@@ -162,6 +172,9 @@ class FunctionDeploy:
         if there.broken:
             detail = f"it lacks DurableConfig: deleted and created anew; {self._description}"
             return Step(Change("recreate", kind, name, detail), self._recreate)
+        if there.leaving:
+            detail = f"once Lambda has deleted the one that was there; {self._description}"
+            return Step(Change("create", kind, name, detail), self._create_after)
         if there.config is None:
             return Step(Change("create", kind, name, self._description), self._create)
         code, settings = self._code_differs(there.config), self._differences(there.config)
@@ -252,6 +265,10 @@ class FunctionDeploy:
 
     def _recreate(self) -> None:
         found(self.client.delete_function, FunctionName=self.function.name)
+        self._create_after()
+
+    def _create_after(self) -> None:
+        wait_until_gone(self.client, self.function.name, self.pause)
         self._create()
 
     def _update_code(self) -> None:

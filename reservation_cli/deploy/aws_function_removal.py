@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from reservation_cli.deploy.aws_parts import Account, FunctionParts, found, owner, told
+from reservation_cli.deploy.aws_parts import (
+    Account,
+    FunctionParts,
+    found,
+    function_tags,
+    not_ours,
+    told,
+    wait_until_gone,
+)
 from reservation_cli.deploy.change import Verb
 from reservation_cli.domain.deployment import QUALIFIER
 from reservation_cli.errors import PlatformError
@@ -26,9 +34,9 @@ class Finding:
     do: Callable[[], object] = lambda: None
 
 
-def foreign(project: str) -> Finding:
-    """A resource of our name that is another project's: it stays, and is reported as left over."""
-    finding = part_of_foreign(project)
+def foreign(reason: str) -> Finding:
+    """A resource of our name that is not ours: it stays, and is reported as left over."""
+    finding = part_of_foreign(reason)
 
     def leave() -> None:
         raise PlatformError(finding.detail, code="name_taken")
@@ -36,9 +44,9 @@ def foreign(project: str) -> Finding:
     return Finding(finding.verb, finding.detail, leave)
 
 
-def part_of_foreign(project: str) -> Finding:
+def part_of_foreign(reason: str) -> Finding:
     """What is no resource of its own stays with it, and need not be reported too."""
-    return Finding("keep", f"It belongs to another project (its tag `project` is {project}).")
+    return Finding("keep", f"It is not resv's: {reason}.")
 
 
 def function_lines(function: FunctionParts) -> list[tuple[str, str]]:
@@ -52,12 +60,17 @@ def function_lines(function: FunctionParts) -> list[tuple[str, str]]:
 
 @dataclass
 class FunctionRemoval:
-    """What is there of one function. `client` is botocore's for Lambda, `logs` that for CloudWatch Logs."""
+    """What is there of one function. `client` is botocore's for Lambda, `logs` that for CloudWatch Logs.
+
+    `trusted`: it is of our stack, and so ours whatever its tags say.
+    """
 
     function: FunctionParts
     account: Account
     client: Any
     logs: Any
+    pause: Callable[[float], object]
+    trusted: bool = False
 
     @cached_property
     def _there(self) -> Mapping[str, Any] | None:
@@ -65,23 +78,25 @@ class FunctionRemoval:
         answer: Mapping[str, Any] | None = found(self.client.get_function, FunctionName=self.function.name)
         return answer
 
-    @property
-    def _project(self) -> str:
-        """The other project that the function belongs to."""
-        return owner(self._there.get("Tags", {})) if self._there else ""
+    @cached_property
+    def _foreign(self) -> str:
+        """Why the function is somebody else's; "" when it is ours, or gone."""
+        if self._there is None or self.trusted:
+            return ""
+        return not_ours(function_tags(self.client, self._there))
 
     def executions(self) -> Finding:
         """Those that have not ended: the deletion of a function waits for them."""
-        if self._project:
-            return part_of_foreign(self._project)
+        if self._foreign:
+            return part_of_foreign(self._foreign)
         running = self._running()
         return Finding("stop", f"{len(running)} running", lambda: self._stop(running)) if running else Finding()
 
     def alias(self) -> Finding:
         """`live`, by which executions are started."""
         name = {"FunctionName": self.function.name, "Name": QUALIFIER}
-        if self._project:
-            return part_of_foreign(self._project)
+        if self._foreign:
+            return part_of_foreign(self._foreign)
         answer = found(self.client.get_alias, **name) if self._there else None
         if answer is None:
             return Finding()
@@ -91,8 +106,8 @@ class FunctionRemoval:
 
     def versions(self) -> Finding:
         """The published versions."""
-        if self._project:
-            return part_of_foreign(self._project)
+        if self._foreign:
+            return part_of_foreign(self._foreign)
         numbers = found(self._published) or [] if self._there else []
 
         def delete() -> None:
@@ -103,8 +118,8 @@ class FunctionRemoval:
 
     def itself(self) -> Finding:
         """The function, with what of it is left."""
-        if self._project:
-            return foreign(self._project)
+        if self._foreign:
+            return foreign(self._foreign)
         if self._there is None:
             return Finding()
 
@@ -112,6 +127,8 @@ class FunctionRemoval:
             # Once more: some may have been started before `live` was gone.
             self._stop(self._running())
             found(self.client.delete_function, FunctionName=self.function.name)
+            # Its role and its table are needed until then.
+            wait_until_gone(self.client, self.function.name, self.pause)
 
         return Finding("delete", self.account.region, delete)
 
@@ -122,8 +139,10 @@ class FunctionRemoval:
         if all(group["logGroupName"] != name for group in groups):
             return Finding()
         tags = found(self.logs.list_tags_for_resource, resourceArn=self.account.arn("logs", f"log-group:{name}"))
-        if project := owner(tags["tags"] if tags else {}) or self._project:
-            return foreign(project)
+        # One that Lambda has made by itself has no tags, and is the function's.
+        tagged = tags["tags"] if tags else {}
+        if reason := (not_ours(tagged) if "project" in tagged else "") or self._foreign:
+            return foreign(reason)
         return Finding("delete", "", lambda: found(self.logs.delete_log_group, logGroupName=name))
 
     def _published(self) -> list[str]:

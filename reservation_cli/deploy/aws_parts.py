@@ -25,6 +25,10 @@ LOG_DAYS = 14
 
 #: Lambda and DynamoDB settle within seconds; botocore's own pace for a table is 20 s.
 TABLE_WAIT = {"Delay": 2, "MaxAttempts": 150}
+#: A function that is deleted waits for what its executions still do: five minutes at most are waited for it.
+GONE_POLLS, GONE_SECONDS = 60, 5.0
+#: The stack in which SAM keeps its bucket, one an account and region, shared by all that is deployed by SAM.
+SAM_STACK = "aws-sam-cli-managed-default"
 
 _NOT_FOUND = re.compile(
     r"(NoSuchEntity|ResourceNotFoundException|NoSuchBucket|404): |ValidationError: .* does not exist"
@@ -116,6 +120,12 @@ class Account:
             caller = aws.client("sts", region).get_caller_identity()
             return cls(caller["Account"], caller["Arn"].split(":")[1], region, aws)
 
+    @property
+    def secrets(self) -> list[str]:
+        """What of the credentials nobody may read."""
+        known = self.aws.credentials()
+        return [secret for secret in (known.secret_key, known.token) if secret] if known else []
+
     def client(self, service: str) -> Any:
         """botocore's client of `service` in this region, made once: it takes up to 100 ms."""
         if service not in self.clients:
@@ -147,13 +157,8 @@ class Account:
         return document
 
 
-def where(environ: Mapping[str, str], region: str) -> list[tuple[str, str]]:
-    """See Deployer.where."""
-    return located(Account.of(environ, region), region)
-
-
 def located(account: Account | None, region: str) -> list[tuple[str, str]]:
-    """The same for an account that is known."""
+    """See Deployer.where."""
     return [("account", account.id if account else UNKNOWN), ("region", region)]
 
 
@@ -175,20 +180,34 @@ def listed(tags: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
-def owner(tags: Mapping[str, str]) -> str:
-    """The other project that a resource of our name is tagged as belonging to; "" when it may be ours."""
-    project = tags.get("project", PROJECT)
-    return "" if project == PROJECT else project
+def not_ours(tags: Mapping[str, str]) -> str:
+    """Why a resource of our name is somebody else's; "" when it is ours. All that is made here is tagged at once."""
+    project = tags.get("project")
+    if project == PROJECT:
+        return ""
+    return f"its tag `project` is {project}" if project else f"it has no tag project={PROJECT}"
 
 
 def refuse_foreign(kind: str, name: str, tags: Mapping[str, str]) -> None:
-    """Raise PlatformError when a resource of our name is tagged as another project's."""
-    if project := owner(tags):
+    """Raise PlatformError when a resource of our name is not tagged as ours."""
+    if reason := not_ours(tags):
         raise PlatformError(
-            f"The {kind} {name} belongs to another project (its tag `project` is {project}).",
-            hint="Use another --stage.",
-            code="name_taken",
+            f"The {kind} {name} is not resv's: {reason}.", hint="Use another --stage.", code="name_taken"
         )
+
+
+def function_tags(client: Any, answer: Mapping[str, Any]) -> Mapping[str, str]:
+    """The tags of a function. GetFunction leaves them out, too, when the caller may not list tags."""
+    tags: Mapping[str, str] = (
+        answer.get("Tags") or client.list_tags(Resource=answer["Configuration"]["FunctionArn"])["Tags"]
+    )
+    return tags
+
+
+def stack_of(client: Any, name: str) -> Mapping[str, Any] | None:
+    """The CloudFormation stack of that name; None when there is none."""
+    stack: Mapping[str, Any] | None = found(lambda: client.describe_stacks(StackName=name)["Stacks"][0])
+    return stack
 
 
 def told(error: ClientError) -> str:
@@ -198,8 +217,13 @@ def told(error: ClientError) -> str:
 
 
 def found(call: Callable[..., Any], **parameters: object) -> Any | None:
-    """What `call` answers; None when AWS says that there is no such thing. For reads and deletes."""
+    """What `call` answers; None when AWS says that there is no such thing. For reads and deletes.
+
+    Raises UnreadableAnswerError, which is one of botocore's, for an answer that is none of AWS's.
+    """
     from botocore.exceptions import ClientError
+
+    from reservation_cli.platforms.aws_errors import UnreadableAnswerError
 
     try:
         return call(**parameters)
@@ -207,6 +231,21 @@ def found(call: Callable[..., Any], **parameters: object) -> Any | None:
         if _NOT_FOUND.match(told(error)):
             return None
         raise
+    except (KeyError, ValueError, TypeError, AttributeError, IndexError) as error:
+        # botocore's parsers take the shape of an answer for granted.
+        raise UnreadableAnswerError(operation=getattr(call, "__name__", "a look-up")) from error
+
+
+def wait_until_gone(client: Any, function: str, pause: Callable[[float], object]) -> None:
+    """Return when there is no such function any more; TimedOutError when that takes too long."""
+    for _ in range(GONE_POLLS):
+        if found(client.get_function_configuration, FunctionName=function) is None:
+            return
+        pause(GONE_SECONDS)
+    raise TimedOutError(
+        f"The function {function} is still being deleted: Lambda waits for its executions.",
+        hint="Run the command again in a few minutes.",
+    )
 
 
 def is_there_already(error: ClientError) -> bool:
@@ -242,7 +281,7 @@ def refusals(region: str, doing: str) -> Iterator[None]:
         endpoint = without_user(str(error.kwargs.get("endpoint_url") or ""))
         raise PlatformError(
             f"{label}, {doing}: {endpoint} cannot be reached.",
-            hint=f"Is the network there, and does {region} have Lambda? Else: resv deploy aws --region us-east-2",
+            hint=f"Look at the network, at the proxy and at AWS_ENDPOINT_URL; is {region} a region with Lambda?",
             code="unreachable",
         ) from error
     except WaiterError as error:

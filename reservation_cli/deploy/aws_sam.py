@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,16 @@ from reservation_cli.deploy.aws_function import description
 from reservation_cli.deploy.aws_parts import (
     LOG_DAYS,
     MANAGED_POLICY,
-    PROJECT,
+    SAM_STACK,
     Account,
     AwsParts,
     described,
     found,
+    located,
     refusals,
-    where,
+    refuse_foreign,
+    stack_of,
 )
-from reservation_cli.deploy.aws_teardown import SAM_STACK
 from reservation_cli.deploy.change import Change, Verb
 from reservation_cli.deploy.preflight import Tool
 from reservation_cli.deploy.sam_cli import Event, Sam
@@ -54,7 +56,7 @@ _BEGUN: dict[str, Verb] = {"CREATE_IN_PROGRESS": "create", "UPDATE_IN_PROGRESS":
 _VERSION_HASH = re.compile(r"(?<=Version)\w{10}$")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SamDeployer:
     """One stage in one region. `bundle` has handler.mjs and seats-api.mjs; it may be None for a plan only."""
 
@@ -64,6 +66,11 @@ class SamDeployer:
     bundle: Path | None
     sam: Tool
 
+    @cached_property
+    def _account(self) -> Account | None:
+        """Asked for once, for the plan and for the doing of it."""
+        return Account.of(self.environ, self.region)
+
     @property
     def parts(self) -> AwsParts:
         """What the resources are called."""
@@ -71,7 +78,7 @@ class SamDeployer:
 
     def where(self) -> list[tuple[str, str]]:
         """See Deployer.where."""
-        return where(self.environ, self.region)
+        return located(self._account, self.region)
 
     def changes(self) -> list[Change]:
         """See Deployer.changes.
@@ -79,7 +86,7 @@ class SamDeployer:
         Raises PlatformError when the stack is another project's or in no state to be deployed to, and when parts of
         the stage exist that are not of the stack.
         """
-        account = Account.of(self.environ, self.region)
+        account = self._account
         if account is None:
             return self._lines("unknown", "unknown", "")
         return self._plan(account)
@@ -92,12 +99,20 @@ class SamDeployer:
         """
         if self.bundle is None or not (self.bundle / "handler.mjs").is_file():
             raise NotConfiguredError("The code for Lambda is not built.", hint="Run `npm run build` in aws-durable.")
-        account = Account.of(self.environ, self.region)
+        account = self._account
         if account is None:
             raise NotConfiguredError("There are no AWS credentials.", hint=CREDENTIALS_HINT, code="credentials")
         _, stack, *resources = self._plan(account)
-        with tempfile.TemporaryDirectory(prefix="resv-sam-") as name:
-            self._deploy(_lay_out(Path(name), self.bundle), stack, resources, progress)
+        sam = Sam(self.sam, self.environ, self.region, account.secrets)
+        try:
+            folder = tempfile.TemporaryDirectory(prefix="resv-sam-", dir=self.environ.get("TMPDIR"))
+        except OSError as error:
+            raise NotConfiguredError(
+                f"No temporary folder can be made in {error.filename}: {error.strerror}.",
+                hint="Set TMPDIR to a folder of yours.",
+            ) from error
+        with folder as name:
+            self._deploy(sam, _lay_out(Path(name), self.bundle), stack, resources, progress)
         function = self.parts.functions[0].name
         with refusals(self.region, f"look for the version of {function}:{QUALIFIER}"):
             alias = account.client("lambda").get_alias(FunctionName=function, Name=QUALIFIER)
@@ -107,9 +122,8 @@ class SamDeployer:
     def _plan(self, account: Account) -> list[Change]:
         name, stacks = self.parts.stack, account.client("cloudformation")
         with refusals(self.region, f"look for the stack {name}"):
-            bucket = found(stacks.describe_stacks, StackName=SAM_STACK)
-            answer = found(stacks.describe_stacks, StackName=name)
-        stack = answer["Stacks"][0] if answer else {"StackStatus": _NOT_YET}
+            bucket = stack_of(stacks, SAM_STACK)
+            stack = stack_of(stacks, name) or {"StackStatus": _NOT_YET}
         if stack["StackStatus"] == _NOT_YET:
             self._refuse_strays(account)
             return self._lines("keep" if bucket else "create", "create", "")
@@ -139,12 +153,7 @@ class SamDeployer:
     def _refuse_state(self, stack: Mapping[str, Any]) -> None:
         """Nothing is begun that CloudFormation would refuse, or that would replace somebody else's resources."""
         name, status = f"{self.parts.stack} in {self.region}", stack["StackStatus"]
-        if described(stack.get("Tags", [])).get("project") != PROJECT:
-            raise PlatformError(
-                f"The stack {name} is not resv's: it has no tag project={PROJECT}.",
-                hint="Use another --stage.",
-                code="name_taken",
-            )
+        refuse_foreign("stack", name, described(stack.get("Tags", [])))
         if status.endswith("_IN_PROGRESS"):
             raise PlatformError(
                 f"CloudFormation is at work on the stack {name}: {status}.",
@@ -182,8 +191,7 @@ class SamDeployer:
                 code="deployed_by_api",
             )
 
-    def _deploy(self, folder: Path, stack: Change, resources: Iterable[Change], progress: Progress) -> None:
-        sam = Sam(self.sam, self.environ, self.region)
+    def _deploy(self, sam: Sam, folder: Path, stack: Change, resources: Iterable[Change], progress: Progress) -> None:
         for command in ("validate", "build"):
             progress(replace(stack, name=f"{stack.name} (sam {command})"))
             lint = ["--lint"] if command == "validate" else []

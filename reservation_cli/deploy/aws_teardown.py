@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -9,6 +10,7 @@ from typing import Any
 
 from reservation_cli.deploy.aws_function_removal import Finding, FunctionRemoval, foreign, function_lines
 from reservation_cli.deploy.aws_parts import (
+    SAM_STACK,
     TABLE_WAIT,
     Account,
     AwsParts,
@@ -16,16 +18,15 @@ from reservation_cli.deploy.aws_parts import (
     described,
     found,
     located,
-    owner,
+    not_ours,
     refusals,
     refuse_foreign,
+    stack_of,
 )
 from reservation_cli.deploy.change import Change, Leftover
 from reservation_cli.errors import NotConfiguredError, PlatformError, ResvError
 from reservation_cli.platforms.aws_errors import CREDENTIALS_HINT
 
-#: The stack in which SAM keeps its bucket, one an account and region, shared by all that is deployed by SAM.
-SAM_STACK = "aws-sam-cli-managed-default"
 #: Half an hour in all: a stack waits for whatever its functions still do.
 STACK_WAIT = {"Delay": 5, "MaxAttempts": 360}
 
@@ -39,6 +40,7 @@ class AwsRemover:
     stage: str
     region: str
     environ: Mapping[str, str]
+    pause: Callable[[float], object] = time.sleep
 
     @cached_property
     def _account(self) -> Account | None:
@@ -77,6 +79,8 @@ class AwsRemover:
                 raise  # without credentials nothing more can be done
             except ResvError as error:
                 leftovers.append(Leftover(change.kind, change.name, error.message))
+                if change.kind == "stack" and error.code != "stack_stuck":
+                    break  # what a stack still holds is not to be taken from beneath it
         return leftovers
 
     def _unknown(self) -> list[Change]:
@@ -100,14 +104,18 @@ class AwsRemover:
     def _plan(self, account: Account) -> list[Step]:
         stack = self._stack(account)
         client, logs = account.client("lambda"), account.client("logs")
-        workflow, seats = (FunctionRemoval(function, account, client, logs) for function in self.parts.functions)
+        # What has a name of ours while our stack is there is of that stack, and so ours.
+        trusted = stack.verb == "delete"
+        workflow, seats = (
+            FunctionRemoval(function, account, client, logs, self.pause, trusted) for function in self.parts.functions
+        )
         looks = [
             workflow.executions,
             lambda: stack,
             lambda: self._artifacts(account),
             *(look for function in (workflow, seats) for look in (function.alias, function.versions, function.itself)),
-            lambda: self._role(account),
-            lambda: self._table(account),
+            lambda: self._role(account, trusted),
+            lambda: self._table(account, trusted),
             workflow.log_group,
             seats.log_group,
         ]
@@ -128,10 +136,9 @@ class AwsRemover:
         """Looked at before all else: what a protected stack holds is not to be taken from beneath it."""
         name, client = self.parts.stack, account.client("cloudformation")
         with refusals(self.region, f"look for stack {name}"):
-            answer = found(client.describe_stacks, StackName=name)
-        if answer is None:
+            stack = stack_of(client, name)
+        if stack is None:
             return Finding()
-        stack = answer["Stacks"][0]
         refuse_foreign("stack", name, described(stack.get("Tags", [])))
         if stack.get("EnableTerminationProtection"):
             raise PlatformError(
@@ -158,12 +165,12 @@ class AwsRemover:
                 f"{each['LogicalResourceId']} ({each.get('PhysicalResourceId')}): {each.get('ResourceStatusReason')}"
                 for each in stuck
             )
-            raise PlatformError(f"CloudFormation could not delete {'; '.join(named)}") from error
+            raise PlatformError(f"CloudFormation could not delete {'; '.join(named)}", code="stack_stuck") from error
 
     def _artifacts(self, account: Account) -> Finding:
         """What SAM has uploaded for this stage. Its bucket keeps versions: each is deleted."""
-        answer = found(account.client("cloudformation").describe_stacks, StackName=SAM_STACK)
-        outputs = answer["Stacks"][0].get("Outputs", []) if answer else []
+        stack = stack_of(account.client("cloudformation"), SAM_STACK)
+        outputs = stack.get("Outputs", []) if stack else []
         bucket = next((each["OutputValue"] for each in outputs if each["OutputKey"] == "SourceBucket"), None)
         if bucket is None:
             return Finding()
@@ -188,13 +195,14 @@ class AwsRemover:
 
         return Finding("delete", f"{len(objects)} object versions in {bucket}", delete) if objects else Finding()
 
-    def _role(self, account: Account) -> Finding:
+    def _role(self, account: Account, trusted: bool) -> Finding:
         name, iam = self.parts.role, account.client("iam")
         answer = found(iam.get_role, RoleName=name)
         if answer is None:
             return Finding()
-        if project := owner(described(answer["Role"].get("Tags", []))):
-            return foreign(project)
+        reason = "" if trusted else not_ours(described(answer["Role"].get("Tags", [])))
+        if reason:
+            return foreign(reason)
 
         def delete() -> None:
             for page in _pages(iam, "list_attached_role_policies", RoleName=name):
@@ -207,20 +215,22 @@ class AwsRemover:
 
         return Finding("delete", f"account {account.id}", delete)
 
-    def _table(self, account: Account) -> Finding:
+    def _table(self, account: Account, trusted: bool) -> Finding:
         name, dynamodb = self.parts.table, account.client("dynamodb")
         answer = found(dynamodb.describe_table, TableName=name)
         if answer is None:
             return Finding()
-        tags = found(dynamodb.list_tags_of_resource, ResourceArn=answer["Table"]["TableArn"])
-        if project := owner(described(tags["Tags"] if tags else [])):
-            return foreign(project)
+        is_going = answer["Table"]["TableStatus"] == "DELETING"
+        if not (is_going or trusted):
+            tags = found(dynamodb.list_tags_of_resource, ResourceArn=answer["Table"]["TableArn"])
+            if reason := not_ours(described(tags["Tags"] if tags else [])):
+                return foreign(reason)
 
         def delete() -> None:
             status = answer["Table"]["TableStatus"]
             if status in ("CREATING", "UPDATING"):
                 dynamodb.get_waiter("table_exists").wait(TableName=name, WaiterConfig=TABLE_WAIT)
-            if status != "DELETING":
+            if not is_going:
                 found(dynamodb.delete_table, TableName=name)
             dynamodb.get_waiter("table_not_exists").wait(TableName=name, WaiterConfig=TABLE_WAIT)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from reservation_cli.deploy.preflight import Tool
@@ -20,7 +20,6 @@ _QUIET = {
     # Each event of CloudFormation in one line, its reason whole: the four columns share this width.
     "COLUMNS": "4000",
 }
-_SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _EVENT = re.compile(r"([A-Z_]+)(?: - [A-Z_]+)?\s+(AWS::\S+)\s+(\S+)\s+(.+)")
@@ -48,11 +47,15 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Sam:
-    """The SAM CLI, working in `region`. It has its credentials as we have ours: from `environ` and AWS's files."""
+    """The SAM CLI, working in `region`. It has its credentials as we have ours: from `environ` and AWS's files.
+
+    `secrets` are those that it has, which nothing that is told of it may contain.
+    """
 
     tool: Tool
     environ: Mapping[str, str]
     region: str
+    secrets: Sequence[str] = field(default=(), repr=False)
 
     def run(self, folder: Path, arguments: Sequence[str], seconds: float, heard: Callable[[Event], None]) -> None:
         """Run it in `folder`, each event that it shows passed to `heard`.
@@ -94,7 +97,7 @@ class Sam:
         linted = [line for line in said if _LINT.match(line)]
         errors = [line.removeprefix("Error: ") for line in said if line.startswith("Error: ")]
         told = _REQUEST.sub("", " ".join((causes or linted or errors or [*said[-1:], ""])[0].split()))
-        for secret in filter(None, map(self.environ.get, _SECRETS)):
+        for secret in self.secrets:
             told = told.replace(secret, "***")
         return told
 

@@ -130,7 +130,7 @@ def test_an_aws_that_cannot_be_reached(machine: Machine, on_aws: Answers) -> Non
     machine.environ["AWS_ENDPOINT_URL_STS"] = f"http://127.0.0.1:{free_port()}"
     code, checks = machine.checks("aws")
     assert code == 6
-    assert "Could not connect" in checks["aws credentials"]["detail"]
+    assert "cannot be reached" in checks["aws credentials"]["detail"]
     # Nothing is deployed there: then it is a warning to a user of the local stack.
     code, checks = machine.checks()
     assert code == 0

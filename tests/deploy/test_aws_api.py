@@ -220,7 +220,7 @@ def test_a_meddled_with_stage_is_put_right(aws_front: Front, bundle: Path) -> No
     aws_front.client("dynamodb").untag_resource(ResourceArn=table, TagKeys=["stage"])
     logs.delete_retention_policy(logGroupName=LOGS[0])
     logs.untag_log_group(logGroupName=LOGS[1], tags=["project"])
-    client.untag_resource(Resource=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{SEATS}", TagKeys=["project"])
+    client.untag_resource(Resource=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{SEATS}", TagKeys=["stage"])
     client.delete_alias(FunctionName=SEATS, Name="live")
     plan = deployer(aws_front, bundle).changes()
     assert [change for change in plan if change.verb != "keep"] == [
@@ -294,7 +294,9 @@ def test_a_table_that_is_still_being_created_is_waited_for(aws_front: Front, bun
 
 
 def test_a_table_with_other_keys_is_not_taken_over(aws_front: Front, bundle: Path) -> None:
-    aws_front.fail("DescribeTable", table_in("ACTIVE", key="seat"))
+    ours = Reply(json.dumps({"Tags": [{"Key": "project", "Value": "resv"}]}))
+    answers: dict[str, Fault] = {"DescribeTable": table_in("ACTIVE", key="seat"), "ListTagsOfResource": ours}
+    aws_front.trouble = lambda _, call: answers.get(call.operation)
     with pytest.raises(PlatformError, match="other keys") as raised:
         deployer(aws_front, bundle).changes()
     assert raised.value.code == "name_taken"
@@ -399,7 +401,7 @@ def test_another_projects_resource_is_not_taken_over(aws_front: Front, bundle: P
         arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{SEATS}"
         aws_front.client("lambda").tag_resource(Resource=arn, Tags=other)
     aws_front.forget()
-    with pytest.raises(PlatformError, match=f"The {kind} .* belongs to another project") as raised:
+    with pytest.raises(PlatformError, match=f"The {kind} .* is not resv.s: its tag `project` is other") as raised:
         deployer(aws_front, bundle).apply(ignore)
     assert raised.value.code == "name_taken"
     assert aws_front.writes == []
@@ -529,3 +531,53 @@ def test_the_template_of_sam_has_the_same(aws_front: Front) -> None:
     durable: Mapping[str, int] = aws_function.DURABLE
     assert {key: values(key) for key in durable} == {key: {str(value)} for key, value in durable.items()}
     assert MANAGED_POLICY in text
+
+
+def test_a_stage_made_by_hand_is_not_taken_over(aws_front: Front, bundle: Path) -> None:
+    deployer(aws_front, bundle).apply(ignore)
+    arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{SEATS}"
+    aws_front.client("lambda").untag_resource(Resource=arn, TagKeys=["project"])
+    aws_front.forget()
+    with pytest.raises(PlatformError, match="it has no tag project=resv"):
+        deployer(aws_front, bundle).apply(ignore)
+    assert aws_front.writes == []
+
+
+def test_a_role_that_is_not_known_everywhere_yet_is_waited_for(aws_front: Front, bundle: Path) -> None:
+    unknown = Refusal(404, "NoSuchEntity", f"The role with name {ROLE} cannot be found.")
+    left = {"AttachRolePolicy": 2, "PutRolePolicy": 1}
+
+    def trouble(_: int, call: Call) -> Fault | None:
+        if left.get(call.operation, 0) == 0:
+            return None
+        left[call.operation] -= 1
+        return unknown
+
+    aws_front.trouble = trouble
+    deployer(aws_front, bundle).apply(ignore)
+    assert set(left.values()) == {0}
+    aws_front.trouble = no_trouble
+    assert_deployed(aws_front)
+
+
+def test_a_function_that_is_being_deleted_is_waited_for(aws_front: Front, bundle: Path) -> None:
+    configuration = {"FunctionName": WORKFLOW, "State": "Deleting", "StateReasonCode": "DrainingDurableExecutions"}
+    going = Reply(json.dumps({"Configuration": configuration, "Tags": {"project": "resv"}}))
+    aws_front.trouble = lambda _, call: going if call.operation == "GetFunction" and WORKFLOW in call.path else None
+    plan = deployer(aws_front, bundle).changes()
+    assert verbs(plan)["durable function", WORKFLOW] == "create"
+    asked: list[Call] = []
+
+    def trouble(_: int, call: Call) -> Fault | None:
+        if call.operation == "GetFunction" and WORKFLOW in call.path and "CreateFunction" not in aws_front.operations:
+            return going
+        if call.operation == "GetFunctionConfiguration" and WORKFLOW in call.path and len(asked) < 3:
+            asked.append(call)
+            return Reply(json.dumps(configuration))
+        return None
+
+    aws_front.trouble = trouble
+    deployer(aws_front, bundle).apply(ignore)
+    aws_front.trouble = no_trouble
+    assert len(asked) == 3
+    assert_deployed(aws_front)

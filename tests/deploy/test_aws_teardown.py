@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from reservation_cli.deploy.aws_api import AwsApiDeployer
-from reservation_cli.deploy.aws_teardown import SAM_STACK, AwsRemover
+from reservation_cli.deploy.aws_parts import SAM_STACK
+from reservation_cli.deploy.aws_teardown import AwsRemover
 from reservation_cli.deploy.change import UNKNOWN, Change, Leftover, Remover
 from reservation_cli.errors import NotConfiguredError, PlatformError, ResvError
 from support.moto_front import ACCOUNT, REGION, SECRET, Call, Fault, Front, Refusal, Reply, denied, no_trouble
@@ -66,7 +67,8 @@ def lines(changes: Iterable[Change | Leftover]) -> list[tuple[str, str]]:
 
 def create_stack(front: Front, name: str, resources: dict[str, Any], **outputs: Any) -> None:
     template = {"Resources": resources, "Outputs": {key: {"Value": value} for key, value in outputs.items()}}
-    front.client("cloudformation").create_stack(StackName=name, TemplateBody=json.dumps(template))
+    ours = [{"Key": "project", "Value": "resv"}]
+    front.client("cloudformation").create_stack(StackName=name, TemplateBody=json.dumps(template), Tags=ours)
 
 
 def deploy_stack(front: Front) -> None:
@@ -74,14 +76,15 @@ def deploy_stack(front: Front) -> None:
     trust = {"Version": "2012-10-17", "Statement": []}
     keys = {"KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}]}
     attributes = {"AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}]}
-    table = {"TableName": SEATS, "BillingMode": "PAY_PER_REQUEST", **keys, **attributes}
+    ours = {"Tags": [{"Key": "project", "Value": "resv"}]}
+    table = {"TableName": SEATS, "BillingMode": "PAY_PER_REQUEST", **keys, **attributes, **ours}
     create_stack(
         front,
         WORKFLOW,
         {
             "Role": {
                 "Type": "AWS::IAM::Role",
-                "Properties": {"RoleName": ROLE, "AssumeRolePolicyDocument": trust},
+                "Properties": {"RoleName": ROLE, "AssumeRolePolicyDocument": trust, **ours},
             },
             "Table": {"Type": "AWS::DynamoDB::Table", "Properties": table},
             "Logs": {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": LOGS[0]}},
@@ -207,7 +210,10 @@ def test_artifacts_of_the_stage_go_with_all_versions(aws_front: Front) -> None:
     assert aws_front.client("cloudformation").describe_stacks(StackName=SAM_STACK)["Stacks"]
 
 
-def stack_in(status: str, more: str = "") -> Reply:
+OURS = "<Tags><member><Key>project</Key><Value>resv</Value></member></Tags>"
+
+
+def stack_in(status: str, more: str = OURS) -> Reply:
     fields = f"<StackName>{WORKFLOW}</StackName><StackStatus>{status}</StackStatus>"
     created = "<CreationTime>2026-11-01T00:00:00Z</CreationTime>"
     return Reply(f"<Stacks><member>{fields}{created}{more}</member></Stacks>")
@@ -236,7 +242,8 @@ def test_a_stack_that_cannot_be_deleted_names_its_resource(aws_front: Front) -> 
 @pytest.mark.parametrize(
     ("more", "code"),
     [
-        ("<EnableTerminationProtection>true</EnableTerminationProtection>", "stack_protected"),
+        (f"{OURS}<EnableTerminationProtection>true</EnableTerminationProtection>", "stack_protected"),
+        ("", "name_taken"),
         ("<Tags><member><Key>project</Key><Value>other</Value></member></Tags>", "name_taken"),
     ],
 )
@@ -269,7 +276,7 @@ def test_what_is_another_projects_stays(aws_front: Front, deployed: AwsApiDeploy
         ("table", SEATS),
         ("log group", LOGS[0]),
     ]
-    assert {each.reason for each in left} == {"It belongs to another project (its tag `project` is other)."}
+    assert {each.reason for each in left} == {"It is not resv's: its tag `project` is other."}
     kept = [change for change in said if change.verb == "keep"]
     assert ("executions", WORKFLOW) in lines(kept)
     assert sorted(aws_front.resources()) == sorted([WORKFLOW, ROLE, SEATS, LOGS[0]])
@@ -350,3 +357,79 @@ def assert_told(known: AwsRemover, what: str) -> None:
         assert "may not do" in reason or "not authorized" in reason
         assert "\n" not in reason
         assert SECRET not in reason
+
+
+def untag(front: Front) -> None:
+    """As if role, table and functions had been made by hand under our names."""
+    front.client("iam").untag_role(RoleName=ROLE, TagKeys=["project"])
+    front.client("dynamodb").untag_resource(
+        ResourceArn=f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{SEATS}", TagKeys=["project"]
+    )
+    for name in (WORKFLOW, SEATS):
+        arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}"
+        front.client("lambda").untag_resource(Resource=arn, TagKeys=["project"])
+
+
+def test_what_is_not_tagged_as_ours_stays(aws_front: Front, deployed: AwsApiDeployer) -> None:
+    untag(aws_front)
+    left = remover(aws_front).remove(ignore)
+    assert {("durable function", WORKFLOW), ("function", SEATS), ("IAM role", ROLE), ("table", SEATS)} <= {*lines(left)}
+    assert {"It is not resv's: it has no tag project=resv."} == {each.reason for each in left[:3]}
+    assert {WORKFLOW, SEATS, ROLE} <= {*aws_front.resources()}
+
+
+def test_a_function_whose_tags_may_not_be_read_is_left_over(aws_front: Front, deployed: AwsApiDeployer) -> None:
+    without = {"Configuration": aws_front.client("lambda").get_function(FunctionName=SEATS)["Configuration"]}
+    del without["Configuration"]["LastModified"]
+    aws_front.forget()
+    aws_front.trouble = lambda _, call: (
+        denied(call)
+        if call.operation == "ListTags"
+        else Reply(json.dumps(without))
+        if call.operation == "GetFunction" and SEATS in call.path
+        else None
+    )
+    left = remover(aws_front).remove(ignore)
+    assert ("function", SEATS) in lines(left)
+    assert "lambda:ListTags" in next(each.reason for each in left if each.kind == "function")
+
+
+@pytest.mark.parametrize(("polls", "is_left"), [(3, False), (10_000, True)])
+def test_a_function_that_drains_is_waited_for(
+    aws_front: Front, deployed: AwsApiDeployer, polls: int, is_left: bool
+) -> None:
+    going = Reply(json.dumps({"State": "Deleting", "StateReasonCode": "DrainingDurableExecutions"}))
+    asked: list[Call] = []
+    paused: list[float] = []
+
+    def trouble(_: int, call: Call) -> Fault | None:
+        if call.operation != "GetFunctionConfiguration" or WORKFLOW not in call.path:
+            return None
+        asked.append(call)
+        return going if len(asked) <= polls else None
+
+    aws_front.trouble = trouble
+    left = AwsRemover("dev", REGION, aws_front.environ, paused.append).remove(ignore)
+    assert lines(left) == ([("durable function", WORKFLOW)] if is_left else [])
+    assert len(paused) == min(polls, 60)
+    if is_left:
+        assert "still being deleted" in left[0].reason
+
+
+def test_a_stack_that_may_not_be_deleted_keeps_what_it_holds(aws_front: Front, deployed: AwsApiDeployer) -> None:
+    aws_front.trouble = lambda _, call: (
+        stack_in("CREATE_COMPLETE")
+        if call.operation == "DescribeStacks"
+        else denied(call)
+        if call.operation == "DeleteStack"
+        else None
+    )
+    left = remover(aws_front).remove(ignore)
+    assert lines(left) == [("stack", WORKFLOW)]
+    assert aws_front.writes == ["DeleteStack"]
+
+
+def test_an_answer_that_is_none_of_cloudformations_is_told(aws_front: Front) -> None:
+    aws_front.fail("DescribeStacks", Reply("<Other/>"))
+    with pytest.raises(PlatformError, match="cannot be read"):
+        remover(aws_front).removals()

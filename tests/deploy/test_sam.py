@@ -20,8 +20,9 @@ import yaml
 
 from reservation_cli.deploy import preflight
 from reservation_cli.deploy.aws_api import AwsApiDeployer
+from reservation_cli.deploy.aws_parts import SAM_STACK
 from reservation_cli.deploy.aws_sam import SamDeployer
-from reservation_cli.deploy.aws_teardown import SAM_STACK, AwsRemover
+from reservation_cli.deploy.aws_teardown import AwsRemover
 from reservation_cli.deploy.change import Change
 from reservation_cli.deploy.preflight import Tool
 from reservation_cli.errors import Interrupted, NotConfiguredError, PlatformError, ResvError
