@@ -12,9 +12,8 @@ import httpx
 
 from reservation_cli.errors import NotConfiguredError, PlatformError
 from reservation_cli.platforms.cloudflare_errors import CREDENTIALS_HINT, PERMISSIONS, refusal, unreachable
-from reservation_cli.platforms.cloudflare_http import checked_token
+from reservation_cli.platforms.cloudflare_http import API_BASE_URL, API_PACE, CloudHttp, Retries, checked_token
 
-BASE_URL = "https://api.cloudflare.com/client/v4"
 TIMEOUT_SECONDS = 30.0
 PAGE = 100
 
@@ -32,7 +31,8 @@ class Credentials:
     token: str = field(repr=False)
     account: str
     source: str
-    base: str = BASE_URL
+    base: str = API_BASE_URL
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def find_credentials(environ: Mapping[str, str], login: Callable[[], str | None]) -> Credentials | None:
@@ -47,8 +47,13 @@ def find_credentials(environ: Mapping[str, str], login: Callable[[], str | None]
     else:
         return None
     token = checked_token(token, f"The token of {source}")
-    base = (environ.get("CLOUDFLARE_API_BASE_URL") or BASE_URL).rstrip("/")
-    found = Credentials(token, environ.get("CLOUDFLARE_ACCOUNT_ID", ""), source, base)
+    base = (environ.get("CLOUDFLARE_API_BASE_URL") or API_BASE_URL).rstrip("/")
+    account = environ.get("CLOUDFLARE_ACCOUNT_ID", "").strip()
+    if account and not (account.isascii() and account.isalnum()):
+        raise NotConfiguredError(
+            "CLOUDFLARE_ACCOUNT_ID is no account's id.", hint="It has 32 letters and digits: copy it again."
+        )
+    found = Credentials(token, account, source, base, environ)
     if found.account:
         return found
     with Account.of(found) as unnamed:
@@ -71,13 +76,9 @@ class Account:
     @classmethod
     def of(cls, credentials: Credentials) -> Account:
         """The API with these credentials."""
-        client = httpx.Client(
-            base_url=credentials.base,
-            headers={"authorization": f"Bearer {credentials.token}"},
-            timeout=TIMEOUT_SECONDS,
-            # No proxy of the environment may stand between this machine and itself.
-            trust_env=not credentials.base.startswith("http://127.0.0.1"),
-        )
+        # What a throttled call waits for, and what may be made again, is told below: a plan is no place for guesses.
+        once = Retries(tries=1, each=TIMEOUT_SECONDS)
+        client = CloudHttp(credentials.base, credentials.token, credentials.environ, lambda _: None, once, API_PACE)
         return cls(client, credentials.account)
 
     def __enter__(self) -> Account:

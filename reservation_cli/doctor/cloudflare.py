@@ -46,17 +46,24 @@ def cloudflare(
     if answer is None:
         detail = f"None found{_login_state(settings.environ)}."
         none = lacking("cloudflare", "credentials", detail, CREDENTIALS_HINT, needed)
-        return [none, *_workers(deployed, None)]
+        return [none, *_workers(deployed, None, settings.environ)]
     if isinstance(answer, ResvError):
         name = "account" if answer.code == "account_unknown" else "credentials"
-        return [refused("cloudflare", name, answer, needed), *_workers(deployed, None)]
-    with Account.of(answer) as account:
+        return [refused("cloudflare", name, answer, needed), *_workers(deployed, None, settings.environ)]
+    reached = attempt(partial(Account.of, answer))
+    if isinstance(reached, ResvError):
+        return [refused("cloudflare", "connection", reached, needed), *_workers(deployed, None, settings.environ)]
+    with reached as account:
         account.client.timeout = _ANSWER_SECONDS
         credentials = _credentials(account, answer, needed)
         if credentials.state != "ok":
-            return [credentials, *_workers(deployed, None)]
-        reached = [_reached(account, needed), _subdomain(account, needed)]
-        return [credentials, *reached, *_workers(deployed, account)]
+            return [credentials, *_workers(deployed, None, settings.environ)]
+        return [
+            credentials,
+            _reached(account, needed),
+            _subdomain(account, needed),
+            *_workers(deployed, account, settings.environ),
+        ]
 
 
 def _find(environ: Mapping[str, str], node: Node | ResvError) -> Credentials | None:
@@ -152,19 +159,21 @@ def _subdomain(account: Account, needed: bool) -> Check:
     return Check("cloudflare", "workers.dev", "ok", f"{found}.workers.dev", needed=needed)
 
 
-def _workers(deployed: Sequence[CloudflareDeployment], account: Account | None) -> list[Check]:
+def _workers(
+    deployed: Sequence[CloudflareDeployment], account: Account | None, environ: Mapping[str, str]
+) -> list[Check]:
     return [
         answer if isinstance(answer, Check) else Check("cloudflare", "stage", "unknown", answer.message)
-        for answer in together([partial(_stage, deployment, account) for deployment in deployed])
+        for answer in together([partial(_stage, deployment, account, environ) for deployment in deployed])
     ]
 
 
-def _stage(deployment: CloudflareDeployment, account: Account | None) -> Check:
+def _stage(deployment: CloudflareDeployment, account: Account | None, environ: Mapping[str, str]) -> Check:
     """Whether the Worker answers, which needs no credentials, and whether its Workflow is there, which does."""
     name = f"stage {deployment.stage}"
     told = f"{deployment.url}, version {deployment.version}, {deployment.deployed_at:%Y-%m-%d %H:%M} UTC"
     again = f"resv deploy cloudflare --stage {deployment.stage}"
-    problem = _problem(deployment.url)
+    problem = _problem(deployment.url, environ)
     if problem == "gone":
         return Check("cloudflare", name, "missing", f"{told}: the Worker is gone.", again, needed=True)
     if problem:
@@ -175,20 +184,26 @@ def _stage(deployment: CloudflareDeployment, account: Account | None) -> Check:
         detail = f"{told}; it answers, but is in account {deployment.account}; the credentials are for {account.id}."
         return Check("cloudflare", name, "warning", detail, f"export CLOUDFLARE_ACCOUNT_ID={deployment.account}")
     workflow = attempt(partial(account.find, f"/workflows/{deployment.workflow}"))
+    if isinstance(workflow, ResvError):
+        detail = f"{told}; the Worker answers. {workflow.message}"
+        return Check("cloudflare", name, "unknown", detail, workflow.hint or AGAIN)
     if workflow is None:
         detail = f"{told}; the Worker answers, its Workflow is gone."
         return Check("cloudflare", name, "missing", detail, again, needed=True)
     return Check("cloudflare", name, "ok", f"{told}; the Worker answers.", needed=True)
 
 
-def _problem(url: str) -> str:
+def _problem(url: str, environ: Mapping[str, str]) -> str:
     """What is wrong with the Worker at `url`: "gone", or a sentence; "" when it answers as ours does."""
     import httpx  # deferred: 60 ms
 
+    from reservation_cli.platforms.cloudflare_connection import options
+
     try:
-        # No proxy of the environment may stand between this machine and itself.
-        direct = url.startswith("http://127.0.0.1")
-        answer = httpx.get(f"{url}/", timeout=_ANSWER_SECONDS, trust_env=not direct)
+        with httpx.Client(**options(url, environ), timeout=_ANSWER_SECONDS) as client:
+            answer = client.get("/")
+    except NotConfiguredError as error:
+        return error.message
     except httpx.HTTPError as error:
         return f"no answer: {type(error).__name__}."
     if answer.status_code == HTTPStatus.NOT_FOUND:

@@ -92,7 +92,7 @@ class CloudflareClient:
         instances = api(
             f"{deployment.account}/workflows/{deployment.workflow}/instances", environ, progress, retries, pace
         )
-        worker = CloudHttp(deployment.url, token, progress, retries)
+        worker = CloudHttp(deployment.url, token, environ, progress, retries)
         lane = Lane("cloud", deployment.url, Engine("Cloudflare Workflows"), deployment.label, deployment.stage)
         return cls(worker, instances, lane, "cloud")
 

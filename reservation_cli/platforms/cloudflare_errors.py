@@ -84,7 +84,7 @@ TROUBLES = (
         PlatformError,
         "changed_elsewhere",
         "The Worker was changed elsewhere since it was deployed, in the dashboard or by the API.",
-        "Take the change back there, or begin anew: resv teardown cloudflare",
+        "Take the change back there, or tear down this very stage and deploy it anew.",
     ),
     Trouble(
         r"workflow(s\.api\.error\.workflow)?[. ]not[_ ]found",

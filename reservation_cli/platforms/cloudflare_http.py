@@ -6,11 +6,9 @@ The documented limit is 1,200 API requests in 5 minutes for a user; past it, eve
 from __future__ import annotations
 
 import random
-import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from itertools import count
 from typing import Any
 
@@ -18,12 +16,15 @@ import httpx
 
 from reservation_cli.errors import NotConfiguredError
 from reservation_cli.platforms.cloudflare_answers import TIMEOUT_SECONDS
+from reservation_cli.platforms.cloudflare_connection import options
 from reservation_cli.platforms.pace import Pace
 
 API_BASE_URL = "https://api.cloudflare.com/client/v4"
 
 #: 200 + 300 s * 3 = 1,100 calls at most in any 5 minutes.
 API_BURST, API_PER_SECOND = 200, 3.0
+#: Shared by all that this process asks: the limit is a user's.
+API_PACE = Pace(API_BURST, API_PER_SECOND)
 
 #: What is sent twice does no harm: reading, and the Worker's POSTs, which are idempotent by reservation id.
 _BUSY = frozenset({429, 502, 503, 504})
@@ -67,19 +68,20 @@ class CloudHttp(httpx.Client):
         self,
         base_url: str,
         token: str,
+        environ: Mapping[str, str],
         progress: Callable[[str], None],
         retries: Retries | None = None,
         pace: Pace | None = None,
     ) -> None:
-        """`progress` is told of waits that would look like a hang."""
+        """`progress` is told of waits that would look like a hang. From `environ` come proxies and certificates.
+
+        Raises NotConfiguredError for those of them that cannot be used.
+        """
         retries = retries or Retries()
         super().__init__(
-            base_url=base_url,
             headers={"authorization": f"Bearer {token}"} if token else {},
             timeout=retries.each,
-            # No proxy of the environment may stand between this machine and itself.
-            trust_env=not base_url.startswith("http://127.0.0.1"),
-            verify=_certificates() if base_url.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+            **options(base_url, environ),
         )
         self._retries = retries
         self._pace = pace
@@ -134,7 +136,7 @@ def api(
     if not token:
         return None
     base = (environ.get("CLOUDFLARE_API_BASE_URL") or API_BASE_URL).rstrip("/")
-    return CloudHttp(f"{base}/accounts/{path}", token, progress, retries, pace or Pace(API_BURST, API_PER_SECOND))
+    return CloudHttp(f"{base}/accounts/{path}", token, environ, progress, retries, pace or API_PACE)
 
 
 def checked_token(token: str, name: str) -> str:
@@ -148,12 +150,6 @@ def checked_token(token: str, name: str) -> str:
             f"{name} has a character in it that no token has.", hint="Copy it again.", code="credentials"
         )
     return token
-
-
-@cache
-def _certificates() -> ssl.SSLContext:
-    """Whom to trust: loaded once, which takes 25 ms."""
-    return httpx.create_ssl_context()
 
 
 def _passes(method: str, status: int) -> bool:

@@ -6,11 +6,11 @@ import json
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from reservation_cli.errors import PlatformError, ResvError, TimedOutError
+from reservation_cli.errors import NotConfiguredError, PlatformError, ResvError, TimedOutError
 from reservation_cli.local import tool
 from reservation_cli.local.node import Node
 from reservation_cli.platforms.cloudflare_errors import explain
@@ -142,7 +142,14 @@ class Wrangler:
     @contextmanager
     def _work_folder(self) -> Iterator[Path]:
         # It is 0700: secrets are in it for as long as wrangler runs.
-        with tempfile.TemporaryDirectory(prefix="resv-wrangler-", dir=self.environ.get("TMPDIR")) as name:
+        try:
+            folder = tempfile.TemporaryDirectory(prefix="resv-wrangler-", dir=self.environ.get("TMPDIR"))
+        except OSError as error:
+            raise NotConfiguredError(
+                f"No temporary folder can be made in {error.filename}: {error.strerror}.",
+                hint="Set TMPDIR to a folder of yours.",
+            ) from error
+        with folder as name:
             yield Path(name)
 
     @property
@@ -190,7 +197,8 @@ class Wrangler:
             last = said.rpartition("[WARNING]")[2]  # which conflict it was
         # The record lacks the notes of the API that stand behind the message.
         told = " ".join(_CHATTER.split(last)[0].split())
-        for secret in filter(None, (*secrets, self.environ.get("CLOUDFLARE_API_TOKEN"))):
+        own = (self.environ.get(name) for name in ("CLOUDFLARE_API_TOKEN", "CLOUDFLARE_API_KEY"))
+        for secret in filter(None, (*secrets, *own)):
             told = told.replace(secret, "***")
         detail = told[:300] or f"exit code {run.code}"
         if (known := explain(told)) is not None:
@@ -200,5 +208,10 @@ class Wrangler:
 
 def _records(path: Path) -> Sequence[Mapping[str, object]]:
     """What wrangler wrote, one JSON object a line."""
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    return [record for record in map(json.loads, lines) if isinstance(record, dict)]
+    records = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []:
+        with suppress(ValueError):  # one that was cut off tells nothing
+            record = json.loads(line)
+            if isinstance(record, dict):
+                records.append(record)
+    return records
