@@ -172,8 +172,8 @@ class AwsClient:
             )
         try:
             lane = self._held(arn)
-        except (PlatformError, TimedOutError) as error:
-            # It has been accepted, and goes on: what cannot be looked at is not lost for that.
+        except ResvError as error:
+            # It has been accepted, and goes on: what cannot be looked at is not lost for that, whatever the reason.
             lane = self._accepted(arn, request, f"Its hold could not be looked at: {error.message}")
         return replace(lane, requested_at=requested_at, accept_ms=accept_ms)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -80,6 +81,8 @@ class Aws:
             return found.get_frozen_credentials() if found else None
         except BotoCoreError as error:
             raise translated(error, "AWS") from error
+        except (OSError, ValueError) as error:
+            raise _unusable(error) from error
 
     def require_credentials(self, label: str) -> None:
         """Raises NotConfiguredError unless there are credentials, so that no call is tried without."""
@@ -108,10 +111,12 @@ class Aws:
         return client
 
 
-def _unusable(error: ValueError) -> NotConfiguredError:
-    """For a setting that botocore converts, or hands on, without a look at it."""
+def _unusable(error: OSError | ValueError) -> NotConfiguredError:
+    """For a setting that botocore converts, opens, or hands on, without a look at it."""
+    # A user and a password may stand in an address, and botocore quotes it whole.
+    told = re.sub(r"//\S*@", "//", cleaned(str(error)))
     return NotConfiguredError(
-        f"A setting of AWS cannot be used: {cleaned(str(error)).rstrip('.')}.",
+        f"A setting of AWS cannot be used: {told.rstrip('.')}.",
         hint="Look at the AWS_* variables in the environment and in .env, and at ~/.aws/config.",
         code="aws_setting",
     )

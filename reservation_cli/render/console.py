@@ -74,6 +74,7 @@ def reserve_view(lanes: Sequence[Timeline], width: int) -> RenderableType:
         facts.append(("ref", lane.ref))
         if lane.error:
             facts.append(("error", Text(f"✗ {printable(lane.error)}", FAILED)))
+        facts += [("note", note) for note in lane.notes]
         parts += [Text(), Text(lane_name(lane), f"bold {LANE_STYLES[lane.platform]}")]
         parts += fact_lines(facts)
     return Constrain(Group(*parts), width)

@@ -21,6 +21,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 from botocore.config import Config
 
+from reservation_cli import store
+from reservation_cli.cli import main
 from reservation_cli.domain.comparison import metrics
 from reservation_cli.domain.reservation import ReservationRequest
 from reservation_cli.domain.timeline import Engine, Timeline
@@ -32,6 +34,7 @@ from reservation_cli.platforms.aws_logs import CloudLogs, Scope, scope_of
 from reservation_cli.platforms.aws_session import HISTORIES_A_SECOND, HISTORY_BURST, Aws
 from reservation_cli.platforms.pace import Pace
 from reservation_cli.platforms.payloads import Lane
+from reservation_cli.store import KnownLane
 from support.aws_cloud import (
     ARN,
     DEPLOYMENT,
@@ -506,14 +509,19 @@ def test_reserve_and_confirm(client: AwsClient, server: Answers) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "kind", "said"),
-    [(403, "AccessDeniedException", "may not do"), (500, "ServiceException", "failed inside")],
+    ("status", "kind", "why", "said"),
+    [
+        (403, "AccessDeniedException", "not authorized to perform: lambda:GetDurableExecutionHistory", "may not do"),
+        (403, "ExpiredTokenException", "The security token included in the request is expired", "have expired"),
+        (404, "ResourceNotFoundException", "No such execution.", "No such execution"),
+        (429, "TooManyRequestsException", "Rate exceeded", "throttles"),
+        (500, "ServiceException", "Sorry.", "failed inside"),
+    ],
 )
 def test_what_has_been_accepted_is_not_lost_when_it_cannot_be_looked_at(
-    client: AwsClient, server: Answers, status: int, kind: str, said: str
+    client: AwsClient, server: Answers, status: int, kind: str, why: str, said: str
 ) -> None:
     server.give("POST", INVOKE, "", 202, X_Amz_Durable_Execution_Arn=ARN)
-    why = "not authorized to perform: lambda:GetDurableExecutionHistory" if status == 403 else "Sorry."
     server.give("GET", HISTORY, json.dumps({"Message": why}), status, x_amzn_errortype=kind)
     request = ReservationRequest("r-cloud-1", "A1", "user123")
     lane = client.reserve(request)
@@ -521,6 +529,46 @@ def test_what_has_been_accepted_is_not_lost_when_it_cannot_be_looked_at(
     assert lane.accept_ms is not None
     assert "Its hold could not be looked at" in lane.notes[0]
     assert said in lane.notes[0]
+
+
+def test_a_reservation_that_cannot_be_looked_at_is_remembered(
+    client: AwsClient, server: Answers, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.give("POST", INVOKE, "", 202, X_Amz_Durable_Execution_Arn=ARN)
+    server.give("GET", HISTORY, json.dumps({"Message": "Rate exceeded"}), 429, x_amzn_errortype="Throttling")
+    command = ("reserve", "--seat", "A1", "--id", "r-cloud-1", "--on", "aws")
+    home = tmp_path / "home"
+    code = main(command, {"RESV_HOME": str(home)}, connect=lambda *_: client)
+    out, err = capsys.readouterr()
+    assert (code, err) == (0, "")
+    assert "Its hold could not be looked at" in out
+    assert store.known_lanes(home, store.last(home)) == {"aws": KnownLane(ARN, "dev")}
+
+
+def test_another_account_starts_nothing(client: AwsClient, server: Answers) -> None:
+    denied = "User: arn:aws:iam::222222222222:user/x is not authorized to perform: lambda:InvokeFunction"
+    server.give("POST", INVOKE, json.dumps({"Message": denied}), 403, x_amzn_errortype="AccessDeniedException")
+    with pytest.raises(PlatformError) as caught:
+        client.reserve(ReservationRequest("r-cloud-1", "A1", "user123"))
+    assert caught.value.code == "access_denied"
+    ((_, path, _),) = server.seen
+    assert unquote(path) == (
+        "/2015-03-31/functions/arn:aws:lambda:us-east-2:123456789012:function:reservation-workflow-dev"
+        "/invocations?Qualifier=live"
+    )
+
+
+@pytest.mark.parametrize(
+    ("region", "begins"),
+    [
+        ("us-east-2", "arn:aws:lambda:"),
+        ("cn-north-1", "arn:aws-cn:lambda:"),
+        ("us-gov-west-1", "arn:aws-us-gov:lambda:"),
+        ("eusc-de-east-1", "arn:aws-eusc:lambda:"),
+    ],
+)
+def test_functions_are_named_in_their_partition(region: str, begins: str) -> None:
+    assert replace(DEPLOYMENT, region=region).functions_arn == f"{begins}{region}:123456789012:function:"
 
 
 def test_the_seats_function_fails(client: AwsClient, server: Answers) -> None:
@@ -767,11 +815,40 @@ def test_an_environment_that_points_at_the_local_stack_is_not_taken_for_aws(serv
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("AWS_ENDPOINT_URL", "localhost:4566"), ("AWS_METADATA_SERVICE_TIMEOUT", "abc")]
+    ("name", "value"),
+    [
+        ("AWS_ENDPOINT_URL", "localhost:4566"),
+        ("AWS_ENDPOINT_URL", "http://user:geheim@not a host"),
+        ("AWS_METADATA_SERVICE_TIMEOUT", "abc"),
+    ],
 )
 def test_a_setting_that_cannot_be_used_is_told(name: str, value: str) -> None:
-    with pytest.raises(NotConfiguredError, match="A setting of AWS cannot be used"):
+    with pytest.raises(NotConfiguredError, match="A setting of AWS cannot be used") as caught:
         AwsClient.cloud(DEPLOYMENT, {**keys("http://127.0.0.1:9"), name: value})
+    assert "geheim" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "no-address"},
+        {"AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/r", "AWS_WEB_IDENTITY_TOKEN_FILE": "/dev/null/token"},
+    ],
+)
+def test_a_setting_that_botocore_takes_from_the_process_is_told_as_well(setting: Mapping[str, str]) -> None:
+    script = (
+        "import os\n"
+        "from reservation_cli.errors import NotConfiguredError\n"
+        "from reservation_cli.platforms.aws_session import Aws\n"
+        "try:\n"
+        "    Aws.of(os.environ).credentials()\n"
+        "except NotConfiguredError as error:\n"
+        "    print(error.code)\n"
+    )
+    environ = bare(PYTHONPATH=str(Path(__file__).parents[2]), **setting)
+    command = [sys.executable, "-c", script]
+    told = subprocess.run(command, env=environ, capture_output=True, text=True, check=True, timeout=60).stdout
+    assert told == "aws_setting\n"
 
 
 def test_an_endpoint_s_password_is_not_told() -> None:

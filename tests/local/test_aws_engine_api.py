@@ -142,6 +142,10 @@ def test_a_function_may_be_named_in_all_of_lambdas_ways(caller: Caller, referenc
                 "Function not found: arn:aws:lambda:us-east-1:000000000000:function:flow:live",
             ),
         ),
+        (
+            {"FunctionName": "111111111111:function:flow", "Qualifier": "live"},
+            (404, "ResourceNotFoundException", "Function not found: 111111111111:function:flow"),
+        ),
     ],
 )
 def test_a_wrong_reference_is_refused(caller: Caller, reference: dict[str, str], refusal: tuple[int, str, str]) -> None:

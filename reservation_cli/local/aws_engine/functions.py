@@ -14,7 +14,8 @@ VERSIONS = ("1", "$LATEST")
 
 # The pattern of `NamespacedFunctionName` in botocore's model of Lambda.
 _REFERENCE = re.compile(
-    r"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?"
+    r"(arn:(aws[a-zA-Z-]*)?:lambda:)?(?P<region>(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?"
+    r"(?P<account>\d{12}:)?(function:)?"
     r"(?P<name>[a-zA-Z0-9-_\.]+)(:(?P<qualifier>\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?"
 )
 _QUALIFIER = re.compile(r"\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+")
@@ -75,7 +76,8 @@ class Functions:
         wanted = own_qualifier or qualifier
         function = self._by_name.get(name)
         version = ALIASES.get(wanted, wanted) if wanted else None
-        foreign = reference.startswith("arn:") and not reference.startswith(self.arn(name))
+        elsewhere = match["region"] not in (None, f"{self.region}:") or match["account"] not in (None, f"{ACCOUNT_ID}:")
+        foreign = elsewhere or (reference.startswith("arn:") and not reference.startswith(self.arn(name)))
         if function is None or foreign or (version is not None and version not in VERSIONS):
             raise not_found(f"Function not found: {reference if foreign else self.arn(name, wanted)}")
         return Target(function, version)
