@@ -7,15 +7,23 @@ import re
 import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
 from reservation_cli.deploy.change import UNKNOWN, Change, Leftover
-from reservation_cli.deploy.cloudflare_api import Account, Credentials, find_credentials, no_credentials
+from reservation_cli.deploy.cloudflare_api import PATIENT, Account, Credentials, find_credentials, no_credentials
 from reservation_cli.domain.deployment import CloudflareDeployment, workflow_name
-from reservation_cli.errors import NotConfiguredError, PlatformError, ResvError, TimedOutError
+from reservation_cli.errors import (
+    ConflictError,
+    NotConfiguredError,
+    NotFoundError,
+    PlatformError,
+    ResvError,
+    TimedOutError,
+)
+from reservation_cli.platforms.cloudflare_http import Retries
 from reservation_cli.platforms.wrangler import Deployed, Wrangler
 
 SECRET = "API_TOKEN"  # noqa: S105 - the secret's name
@@ -39,11 +47,12 @@ class CloudflareDeployer:
     wrangler: Callable[[], Wrangler] = field(repr=False)
     public: bool = False
     token: str = field(default="", repr=False)
+    retries: Retries = field(default=PATIENT, repr=False)
 
     @cached_property
     def credentials(self) -> Credentials | None:
         """See find_credentials. Kept, for to ask wrangler takes a second."""
-        return find_credentials(self.environ, _login(self.wrangler))
+        return find_credentials(self.environ, _login(self.wrangler), self.retries)
 
     def where(self) -> list[tuple[str, str]]:
         """See Deployer.where."""
@@ -57,14 +66,14 @@ class CloudflareDeployer:
         """
         if self.credentials is None:
             return self._without_credentials()
-        with Account.of(self.credentials) as account:
+        with Account.of(self.credentials, self.environ, self.retries) as account:
             return self._plan(account)
 
     def apply(self, progress: Callable[[Change], None]) -> CloudflareDeployment:
         """See Deployer.apply. Raises as `changes` does, and NotConfiguredError without credentials."""
         if self.credentials is None:
             raise no_credentials()
-        with Account.of(self.credentials) as account:
+        with Account.of(self.credentials, self.environ, self.retries) as account:
             plan = {change.kind: change for change in self._plan(account)}
             token = "" if self.public else self.token or secrets.token_urlsafe(32)
             deployed = self._deploy(account, plan, token, progress)
@@ -76,7 +85,8 @@ class CloudflareDeployer:
     def _deploy(
         self, account: Account, plan: Mapping[str, Change], token: str, progress: Callable[[Change], None]
     ) -> Deployed:
-        wrangler, worker = self.wrangler(), workflow_name(self.stage)
+        wrangler = replace(self.wrangler(), hidden=(account.token,))
+        worker = workflow_name(self.stage)
         later = [plan["Workflow"]]
 
         def heard(line: str) -> None:
@@ -171,11 +181,12 @@ class CloudflareRemover:
     stage: str
     environ: Mapping[str, str] = field(repr=False)
     wrangler: Callable[[], Wrangler] = field(repr=False)
+    retries: Retries = field(default=PATIENT, repr=False)
 
     @cached_property
     def credentials(self) -> Credentials | None:
         """See find_credentials. Kept, for to ask wrangler takes a second."""
-        return find_credentials(self.environ, _login(self.wrangler))
+        return find_credentials(self.environ, _login(self.wrangler), self.retries)
 
     def where(self) -> list[tuple[str, str]]:
         """See Remover.where."""
@@ -190,7 +201,7 @@ class CloudflareRemover:
                 Change("unknown", "Worker", name),
                 Change("unknown", "KV namespace", title),
             ]
-        with Account.of(self.credentials) as account:
+        with Account.of(self.credentials, self.environ, self.retries) as account:
             workflow = account.find(f"/workflows/{name}")
             worker = account.find(f"/workers/services/{name}")
             namespace = account.namespace(title)
@@ -209,7 +220,7 @@ class CloudflareRemover:
             raise no_credentials()
         name, title = workflow_name(self.stage), namespace_name(self.stage)
         leftovers: list[Leftover] = []
-        with Account.of(self.credentials) as account:
+        with Account.of(self.credentials, self.environ, self.retries) as account:
             workflow_left = _attempt(_remove_workflow, account, name, progress)
             if isinstance(workflow_left, NotConfiguredError):
                 raise workflow_left
@@ -247,7 +258,7 @@ def _remove_workflow(account: Account, name: str, progress: Callable[[Change], N
         progress(change)
         if change.verb == "stop":
             # wrangler's own call, and not in the API's reference. If it fails: the deletion ends the instances as well.
-            with suppress(PlatformError, TimedOutError):
+            with suppress(PlatformError, TimedOutError, ConflictError, NotFoundError):
                 account.call("PUT", f"{path}/instances/terminate")
         elif change.verb == "delete":
             account.delete(path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import TracebackType
@@ -11,52 +11,44 @@ from types import TracebackType
 import httpx
 
 from reservation_cli.errors import NotConfiguredError, PlatformError
-from reservation_cli.platforms.cloudflare_errors import CREDENTIALS_HINT, PERMISSIONS, refusal, unreachable
-from reservation_cli.platforms.cloudflare_http import API_BASE_URL, API_PACE, CloudHttp, Retries, checked_token
+from reservation_cli.platforms.cloudflare_answers import no_answer, retry_after
+from reservation_cli.platforms.cloudflare_errors import CREDENTIALS_HINT, PERMISSIONS, refusal
+from reservation_cli.platforms.cloudflare_http import CloudHttp, Retries, api, api_token, checked_token
 
-TIMEOUT_SECONDS = 30.0
 PAGE = 100
-
-#: Waits before a throttled call is made again when Cloudflare names none, and the longest that it may name.
-BACKOFF_SECONDS = (1.0, 2.0, 4.0)
-LONGEST_WAIT_SECONDS = 60.0
+#: A deploy has more patience than a look at a reservation: half done is worse than late.
+PATIENT = Retries(each=30.0, pause=1.0, seconds=90.0)
 
 _GONE = {"workflow_not_deployed", "worker_not_deployed", "namespace_not_found"}
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A token, the account it is used in, where it is from in words, and the API's base URL."""
+    """A token, the account it is used in, and where it is from in words."""
 
     token: str = field(repr=False)
     account: str
     source: str
-    base: str = API_BASE_URL
-    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
-def find_credentials(environ: Mapping[str, str], login: Callable[[], str | None]) -> Credentials | None:
+def find_credentials(
+    environ: Mapping[str, str], login: Callable[[], str | None], retries: Retries = PATIENT
+) -> Credentials | None:
     """What `environ` has, else `wrangler login`; None without any. `login` gives the login's token, or None.
 
-    An account that is not named is asked for. Raises NotConfiguredError unless the token sees exactly one.
+    An account that is not named is asked for. Raises NotConfiguredError unless the token sees exactly one, and for
+    a token or an account's id that cannot be one.
     """
-    if token := environ.get("CLOUDFLARE_API_TOKEN"):
+    if token := api_token(environ):
         source = "CLOUDFLARE_API_TOKEN"
-    elif token := login() or "":
+    elif token := checked_token(login() or "", "The token of wrangler login"):
         source = "wrangler login"
     else:
         return None
-    token = checked_token(token, f"The token of {source}")
-    base = (environ.get("CLOUDFLARE_API_BASE_URL") or API_BASE_URL).rstrip("/")
-    account = environ.get("CLOUDFLARE_ACCOUNT_ID", "").strip()
-    if account and not (account.isascii() and account.isalnum()):
-        raise NotConfiguredError(
-            "CLOUDFLARE_ACCOUNT_ID is no account's id.", hint="It has 32 letters and digits: copy it again."
-        )
-    found = Credentials(token, account, source, base, environ)
+    found = Credentials(token, _named_account(environ), source)
     if found.account:
         return found
-    with Account.of(found) as unnamed:
+    with Account.of(found, environ, retries) as unnamed:
         return replace(found, account=_only_one(unnamed.accounts()))
 
 
@@ -69,17 +61,14 @@ def no_credentials() -> NotConfiguredError:
 class Account:
     """The API of one account, to be used as a context manager."""
 
-    client: httpx.Client
+    client: CloudHttp
     id: str
-    sleep: Callable[[float], None] = time.sleep
+    token: str = field(repr=False)
 
     @classmethod
-    def of(cls, credentials: Credentials) -> Account:
-        """The API with these credentials."""
-        # What a throttled call waits for, and what may be made again, is told below: a plan is no place for guesses.
-        once = Retries(tries=1, each=TIMEOUT_SECONDS)
-        client = CloudHttp(credentials.base, credentials.token, credentials.environ, lambda _: None, once, API_PACE)
-        return cls(client, credentials.account)
+    def of(cls, credentials: Credentials, environ: Mapping[str, str], retries: Retries = PATIENT) -> Account:
+        """The API with these credentials, reached as `environ` says; see cloudflare_http.api."""
+        return cls(api("", credentials.token, environ, lambda _: None, retries), credentials.account, credentials.token)
 
     def __enter__(self) -> Account:
         return self
@@ -138,23 +127,30 @@ class Account:
     def call(self, method: str, path: str) -> object:
         """The answer's `result`; None when there is nothing at `path`.
 
-        Raises what `refusal` and `unreachable` make of an error. A throttled call is made again, as Cloudflare asks.
+        Raises what `refusal` and `no_answer` make of an error. What may pass is tried again, as CloudHttp does: a
+        deletion that is made a second time finds nothing, as it should.
         """
         return self._ask(method, f"/accounts/{self.id}{path}", path)
 
     def _ask(self, method: str, path: str, shown: str = "") -> object:
         asked = f"Cloudflare, {method} {(shown or path).partition('?')[0]}"
-        for backoff in (*BACKOFF_SECONDS, None):
-            try:
-                response = self.client.request(method, path)
-            except httpx.HTTPError as error:
-                raise unreachable(error, asked) from error
-            wait = _retry_after(response)
-            if response.status_code != 429 or backoff is None or (wait or 0) > LONGEST_WAIT_SECONDS:
-                break
-            self.sleep(backoff if wait is None else wait)
-        token = self.client.headers["authorization"].removeprefix("Bearer ")
-        return _result(response.status_code, response.text.replace(token, "***"), asked, wait)
+        try:
+            response = self.client.request(method, path)
+        except httpx.HTTPError as error:
+            raise no_answer(error, asked) from error
+        return _result(response.status_code, response.text.replace(self.token, "***"), asked, retry_after(response))
+
+
+def _named_account(environ: Mapping[str, str]) -> str:
+    """The account that `environ` names; "" when it names none."""
+    account = environ.get("CLOUDFLARE_ACCOUNT_ID", "").strip()
+    if account and not re.fullmatch(r"[0-9a-f]{32}", account):
+        raise NotConfiguredError(
+            "CLOUDFLARE_ACCOUNT_ID is not the id of an account: 32 hexadecimal digits.",
+            hint="`npx wrangler whoami` lists the accounts; or unset CLOUDFLARE_ACCOUNT_ID.",
+            code="account_unknown",
+        )
+    return account
 
 
 def _only_one(accounts: Sequence[Mapping[str, object]]) -> str:
@@ -193,12 +189,6 @@ def _result(status: int, text: str, asked: str, wait: float | None) -> object:
             code="not_understood",
         )
     return body.get("result")
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    """Seconds; Cloudflare gives no dates."""
-    said = response.headers.get("retry-after", "")
-    return float(said) if said.isdigit() else None
 
 
 def _listed(result: object) -> Sequence[Mapping[str, object]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
@@ -22,10 +21,12 @@ from reservation_cli.settings import Settings
 if TYPE_CHECKING:
     import httpx
 
-    from reservation_cli.deploy.cloudflare_api import Account, Credentials
+    from reservation_cli.deploy.cloudflare_api import Account
 
 _ANSWER_SECONDS = 8.0
 _LOGIN_SECONDS = 15.0
+#: What is wrong, by the code of its error, when it is not the credentials themselves.
+_NAMES = {"account_unknown": "account", "connection": "connection"}
 _NEW_TOKEN = f"Make a token with {PERMISSIONS} at https://dash.cloudflare.com/profile/api-tokens"
 
 #: What is read to see what the credentials reach, and the permission that it takes.
@@ -40,54 +41,38 @@ def cloudflare(
     settings: Settings, deployed: Sequence[CloudflareDeployment], node: Node | ResvError, needed: bool
 ) -> list[Check]:
     """All of Cloudflare. `needed`: it was asked about, or something is deployed there from here."""
-    from reservation_cli.deploy.cloudflare_api import Account  # deferred: httpx, 60 ms
-
-    answer = attempt(partial(_find, settings.environ, node))
-    if answer is None:
-        detail = f"None found{_login_state(settings.environ)}."
+    environ = settings.environ
+    found = attempt(partial(_find, environ, node))
+    if found is None:
+        detail = f"None found{_login_state(environ)}."
         none = lacking("cloudflare", "credentials", detail, CREDENTIALS_HINT, needed)
-        return [none, *_workers(deployed, None, settings.environ)]
-    if isinstance(answer, ResvError):
-        name = "account" if answer.code == "account_unknown" else "credentials"
-        return [refused("cloudflare", name, answer, needed), *_workers(deployed, None, settings.environ)]
-    reached = attempt(partial(Account.of, answer))
-    if isinstance(reached, ResvError):
-        return [refused("cloudflare", "connection", reached, needed), *_workers(deployed, None, settings.environ)]
-    with reached as account:
-        account.client.timeout = _ANSWER_SECONDS
-        credentials = _credentials(account, answer, needed)
+        return [none, *_workers(deployed, None, environ)]
+    if isinstance(found, ResvError):
+        name = _NAMES.get(found.code, "credentials")
+        return [refused("cloudflare", name, found, needed), *_workers(deployed, None, environ)]
+    source, opened = found
+    with opened as account:
+        credentials = _credentials(account, source, needed)
         if credentials.state != "ok":
-            return [credentials, *_workers(deployed, None, settings.environ)]
-        return [
-            credentials,
-            _reached(account, needed),
-            _subdomain(account, needed),
-            *_workers(deployed, account, settings.environ),
-        ]
+            return [credentials, *_workers(deployed, None, environ)]
+        reached = [_reached(account, needed), _subdomain(account, needed)]
+        return [credentials, *reached, *_workers(deployed, account, environ)]
 
 
-def _find(environ: Mapping[str, str], node: Node | ResvError) -> Credentials | None:
-    """Whose credentials there are; NotConfiguredError when they, or what goes with them, cannot be right."""
-    import httpx
+def _find(environ: Mapping[str, str], node: Node | ResvError) -> tuple[str, Account] | None:
+    """Where the credentials are from, and their account; None without any.
 
-    from reservation_cli.deploy.cloudflare_api import find_credentials
-    from reservation_cli.platforms.cloudflare_http import checked_token
+    NotConfiguredError when they, or what goes with them, cannot be right.
+    """
+    from reservation_cli.deploy.cloudflare_api import Account, find_credentials  # deferred: httpx, 60 ms
+    from reservation_cli.platforms.cloudflare_http import Retries
 
-    checked_token(environ.get("CLOUDFLARE_API_TOKEN", ""), "CLOUDFLARE_API_TOKEN")
-    account = environ.get("CLOUDFLARE_ACCOUNT_ID", "")
-    if account and not re.fullmatch(r"[0-9a-f]{32}", account):
-        raise NotConfiguredError(
-            "CLOUDFLARE_ACCOUNT_ID is not the id of an account: 32 hexadecimal digits.",
-            hint="`npx wrangler whoami` lists the accounts; or unset CLOUDFLARE_ACCOUNT_ID.",
-            code="account_unknown",
-        )
-    try:
-        httpx.URL(environ.get("CLOUDFLARE_API_BASE_URL", ""))
-    except httpx.InvalidURL as error:
-        raise NotConfiguredError(
-            f"CLOUDFLARE_API_BASE_URL is no address: {error}.", hint="unset CLOUDFLARE_API_BASE_URL"
-        ) from error
-    return find_credentials(environ, partial(_login, environ, node))
+    # Once more for what passes in a moment, and in time for the examination's end.
+    retries = Retries(tries=2, each=_ANSWER_SECONDS, seconds=_ANSWER_SECONDS)
+    credentials = find_credentials(environ, partial(_login, environ, node), retries)
+    if credentials is None:
+        return None
+    return credentials.source, Account.of(credentials, environ, retries)
 
 
 def _login(environ: Mapping[str, str], node: Node | ResvError) -> str | None:
@@ -118,14 +103,14 @@ def _login_state(environ: Mapping[str, str]) -> str:
     return "; the `wrangler login` has expired"
 
 
-def _credentials(account: Account, credentials: Credentials, needed: bool) -> Check:
-    if credentials.source != "CLOUDFLARE_API_TOKEN":
+def _credentials(account: Account, source: str, needed: bool) -> Check:
+    if source != "CLOUDFLARE_API_TOKEN":
         # Only API tokens can be verified; that of a login has just been renewed.
         return Check("cloudflare", "credentials", "ok", f"wrangler login, account {account.id}", needed=needed)
     status = attempt(account.token_status)
     if isinstance(status, ResvError):
         return refused("cloudflare", "credentials", status, needed)
-    detail = f"{credentials.source}, {status}, account {account.id}"
+    detail = f"{source}, {status}, account {account.id}"
     if status == "active":
         return Check("cloudflare", "credentials", "ok", detail, needed=needed)
     return refused("cloudflare", "credentials", NotConfiguredError(f"{detail}.", hint=_NEW_TOKEN), needed)

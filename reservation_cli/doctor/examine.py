@@ -38,7 +38,7 @@ def examine(settings: Settings, only: str | None, limit: float = LIMIT_SECONDS) 
     """Look at what `only` ("aws", "cloudflare" or "local") needs; at everything, as far as it is in use, for None.
 
     Everything is what the local stack needs, and what a cloud needs on which something is deployed from here. Takes
-    `limit` seconds at most. Raises nothing: what is wrong is in the report.
+    `limit` seconds at most. Raises no error of ours: what is wrong is in the report.
     """
     known: dict[Platform, list[Deployment]] = {"aws": [], "cloudflare": []}
     for platform in known:

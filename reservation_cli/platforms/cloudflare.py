@@ -85,13 +85,14 @@ class CloudflareClient:
         from reservation_cli.platforms.cloudflare_http import (
             CloudHttp,
             api,
+            api_token,
             checked_token,
         )  # deferred: 3 ms, cloud only
 
         token = checked_token(deployment.token, "The token of the deployment")
-        instances = api(
-            f"{deployment.account}/workflows/{deployment.workflow}/instances", environ, progress, retries, pace
-        )
+        path = f"/accounts/{deployment.account}/workflows/{deployment.workflow}/instances"
+        own = api_token(environ)
+        instances = api(path, own, environ, progress, retries, pace) if own else None
         worker = CloudHttp(deployment.url, token, environ, progress, retries)
         lane = Lane("cloud", deployment.url, Engine("Cloudflare Workflows"), deployment.label, deployment.stage)
         return cls(worker, instances, lane, "cloud")

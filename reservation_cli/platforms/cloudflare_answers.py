@@ -26,6 +26,7 @@ TIMEOUT_SECONDS = 10.0
 _CONFLICTS = frozenset(
     {"seat_taken", "reservation_conflict", "already_confirmed", "already_cancelled", "rejected", "too_late"}
 )
+_LOOK = "Look at the network, and ask again; what is done already is kept."
 #: A page of Cloudflare's in the Worker's place: "error code: 1042", or "Error 1101" in its HTML.
 _PAGE_CODE = re.compile(r"[Ee]rror(?:[ _]code)?\"?:?\s*(1\d{3})\b")
 
@@ -87,31 +88,39 @@ def api_body(
     raise _api_error(response, as_list(body.get("errors")) if body else [], lane, asked, permission)
 
 
+def retry_after(response: httpx.Response) -> float | None:
+    """Seconds that the answer asks to wait; None when it does not say. Cloudflare gives no dates."""
+    said = response.headers.get("retry-after", "")
+    return float(said) if said.isascii() and said.isdigit() else None
+
+
 def unreachable(error: httpx.HTTPError, lane: Lane) -> ResvError:
-    """Our error for a call without an answer."""
-    if isinstance(error, httpx.TimeoutException):
-        return TimedOutError(
-            f"{lane.label} did not answer within {TIMEOUT_SECONDS:.0f} s.",
-            hint="Ask again; `resv logs cloudflare` may tell more.",
-        )
-    if lane.target == "local":
+    """Our error for a call without an answer of the Worker of `lane`, or of the REST API about it."""
+    if lane.target == "local" and not isinstance(error, httpx.TimeoutException):
         return PlatformError(
             f"{lane.label} cannot be reached at {lane.endpoint}: {error}.",
             hint="`resv up` starts the local stack; `resv logs cloudflare` shows what happened to it.",
         )
-    host = error.request.url.host
+    ours = no_answer(error, lane.label)
     if _is_unknown_host(error):
-        return PlatformError(
-            f"{lane.label}: there is no host {host}.",
-            hint=f"Look at the network. If that is fine, it may have been torn down: {deploy_command(lane)} makes it.",
-            code="unreachable",
+        ours.hint = (
+            f"Look at the network. If that is fine, it may have been torn down: {deploy_command(lane)} makes it."
         )
+    elif isinstance(ours, TimedOutError):
+        ours.hint = "Ask again; `resv logs cloudflare` may tell more."
+    return ours
+
+
+def no_answer(error: httpx.HTTPError, asked: str) -> ResvError:
+    """Our error for a call to the cloud that got no answer; `asked` begins the message: what was called."""
+    if isinstance(error, httpx.TimeoutException):
+        return TimedOutError(f"{asked} did not answer in time.", hint="Ask again; what is done already is kept.")
+    host, proxy = error.request.url.host, _proxy_of(error)
+    if _is_unknown_host(error):
+        return PlatformError(f"{asked}: there is no host {host}.", hint=_LOOK, code="unreachable")
     why = " ".join(str(error).split())[:300].rstrip(".") or type(error).__name__
-    return PlatformError(
-        f"{lane.label}: {host} cannot be reached: {why}.",
-        hint="Look at the network, and ask again; what is done already is kept.",
-        code="unreachable",
-    )
+    by = f" by the proxy {proxy}" if proxy else ""
+    return PlatformError(f"{asked}: {host} cannot be reached{by}: {why}.", hint=_LOOK, code="unreachable")
 
 
 def not_understood(response: httpx.Response, lane: Lane) -> ResvError:
@@ -135,11 +144,12 @@ def _api_error(
 ) -> ResvError:
     from reservation_cli.platforms.cloudflare_errors import refusal  # deferred: 3 ms that success does not need
 
-    status, after = response.status_code, response.headers.get("retry-after", "")
-    error = refusal(status, errors, f"{lane.label}, {asked}", float(after) if after.isdecimal() else None)
+    status = response.status_code
+    error = refusal(status, errors, f"{lane.label}, {asked}", retry_after(response))
     if lane.target == "local" and not isinstance(error, NotFoundError):
         said = "; ".join(f"{each.get('message')} ({each.get('code')})" for each in errors)
         return PlatformError(f"Cloudflare's API refused ({status}): {said or 'no reason given'}.")
+    error.hint = (error.hint or "").replace("`resv deploy cloudflare`", deploy_command(lane))
     if error.code in ("credentials", "access_denied"):
         error.hint = (
             f"CLOUDFLARE_API_TOKEN may have expired, been revoked, or lack a permission: it needs {permission}"
@@ -159,11 +169,13 @@ def _page_error(response: httpx.Response, lane: Lane) -> ResvError:
             code="worker_not_deployed",
         )
     if status == 429:
-        return PlatformError(
+        throttled = PlatformError(
             f"{lane.label} takes no more requests for now ({said}).",
             hint="Wait a moment and ask again. Error 1027: the day's requests of the Free plan are used up.",
             code="throttled",
         )
+        throttled.wait_seconds = retry_after(response)
+        return throttled
     if status >= 500:
         return PlatformError(
             f"{lane.label} failed ({said}).",
@@ -173,9 +185,16 @@ def _page_error(response: httpx.Response, lane: Lane) -> ResvError:
     return not_understood(response, lane)
 
 
-def _is_unknown_host(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, socket.gaierror):
+def _proxy_of(error: httpx.HTTPError) -> str:
+    """The address of the proxy that the call went by; "" without one."""
+    return str(error.request.extensions.get("proxy") or "")
+
+
+def _is_unknown_host(error: httpx.HTTPError) -> bool:
+    """Whether nobody knows the host that was called; with a proxy in between, that is not for us to look up."""
+    behind: BaseException | None = None if _proxy_of(error) else error
+    while behind is not None:
+        if isinstance(behind, socket.gaierror):
             return True
-        error = error.__cause__ or error.__context__
+        behind = behind.__cause__ or behind.__context__
     return False

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from reservation_cli.errors import (
     ConflictError,
@@ -16,11 +15,7 @@ from reservation_cli.errors import (
     NotFoundError,
     PlatformError,
     ResvError,
-    TimedOutError,
 )
-
-if TYPE_CHECKING:
-    import httpx
 
 PERMISSIONS = "Workers Scripts (edit) and Workers KV Storage (edit)"
 CREDENTIALS_HINT = f"Set CLOUDFLARE_API_TOKEN to a token with {PERMISSIONS}, or run `npx wrangler login`."
@@ -242,6 +237,7 @@ def refusal(status: int, errors: Sequence[object], asked: str, wait: float | Non
     if known is not None:
         error = known.error(asked, said)
         if wait is not None:
+            error.wait_seconds = wait
             error.hint = f"Wait {wait:.0f} s and run it again; what is done already is kept."
         return error
     if status == 404:
@@ -249,18 +245,6 @@ def refusal(status: int, errors: Sequence[object], asked: str, wait: float | Non
     if status >= 500:
         return PlatformError(f"{asked}: Cloudflare failed: {said}", hint="Run it again; what is done already is kept.")
     return PlatformError(f"{asked} refused: {said}", hint="Mend that and run it again; what is done already is kept.")
-
-
-def unreachable(error: httpx.HTTPError, asked: str) -> ResvError:
-    """Our error for a call that got no answer."""
-    import httpx  # deferred: 90 ms that the table does not need
-
-    if isinstance(error, httpx.TimeoutException):
-        return TimedOutError(f"{asked}: no answer in time.", hint="Ask again; what is done already is kept.")
-    why = _line(error) or type(error).__name__
-    return PlatformError(
-        f"{asked}: Cloudflare cannot be reached: {why}", hint="Look at the network, and ask again.", code="unreachable"
-    )
 
 
 def _by_status(status: int) -> Trouble | None:

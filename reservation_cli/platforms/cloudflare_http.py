@@ -15,18 +15,18 @@ from typing import Any
 import httpx
 
 from reservation_cli.errors import NotConfiguredError
-from reservation_cli.platforms.cloudflare_answers import TIMEOUT_SECONDS
-from reservation_cli.platforms.cloudflare_connection import options
+from reservation_cli.platforms.cloudflare_answers import TIMEOUT_SECONDS, retry_after
+from reservation_cli.platforms.cloudflare_connection import options, proxy_of
 from reservation_cli.platforms.pace import Pace
 
 API_BASE_URL = "https://api.cloudflare.com/client/v4"
 
 #: 200 + 300 s * 3 = 1,100 calls at most in any 5 minutes.
 API_BURST, API_PER_SECOND = 200, 3.0
-#: Shared by all that this process asks: the limit is a user's.
-API_PACE = Pace(API_BURST, API_PER_SECOND)
+#: One pace for all that this process asks of an API, by its address: the limit is a user's.
+_PACES: dict[str, Pace] = {}
 
-#: What is sent twice does no harm: reading, and the Worker's POSTs, which are idempotent by reservation id.
+#: What is sent twice does no harm: reading, deleting, and the Worker's POSTs, which are idempotent by reservation id.
 _BUSY = frozenset({429, 502, 503, 504})
 _CUT = (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError)
 _NOTICEABLE_SECONDS = 2.0
@@ -47,14 +47,16 @@ class Retries:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], object] = time.sleep
 
-    def after(self, made: int, elapsed: float, asked: str = "") -> float | None:
-        """Seconds to wait before the next try, `made` tries and `elapsed` seconds on; None to let it be."""
+    def after(self, made: int, elapsed: float, asked: float | None = None) -> float | None:
+        """Seconds to wait before the next try, `made` tries and `elapsed` seconds on; None to let it be.
+
+        `asked` is the Retry-After.
+        """
         if made >= self.tries:
             return None
         # Spread by chance, so that those who were refused together don't come back together.
         pause = self.pause * 2 ** (made - 1) * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
-        if asked.isascii() and asked.isdigit():
-            pause = max(pause, float(asked))
+        pause = max(pause, asked or 0.0)
         return pause if elapsed + pause <= self.seconds else None
 
 
@@ -86,10 +88,12 @@ class CloudHttp(httpx.Client):
         self._retries = retries
         self._pace = pace
         self._progress = progress
+        self._proxy = proxy_of(base_url, environ)
         self._held_back = 0.0
 
     def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """See httpx.Client.send; raises what the last try raised."""
+        request.extensions = {**request.extensions, "proxy": self._proxy}  # for who tells of an error
         begun = self._retries.clock()
         for made in count(1):
             if self._pace is not None:
@@ -104,8 +108,7 @@ class CloudHttp(httpx.Client):
             else:
                 if not _passes(request.method, response.status_code):
                     return response
-                asked = response.headers.get("retry-after", "")
-                pause = self._retries.after(made, self._retries.clock() - begun, asked)
+                pause = self._retries.after(made, self._retries.clock() - begun, retry_after(response))
                 if pause is None:
                     return response
                 response.close()
@@ -123,20 +126,21 @@ class CloudHttp(httpx.Client):
 
 def api(
     path: str,
+    token: str,
     environ: Mapping[str, str],
     progress: Callable[[str], None],
     retries: Retries | None = None,
     pace: Pace | None = None,
-) -> CloudHttp | None:
-    """The REST API from `/accounts/{path}` on, at its pace; None when there is no token.
-
-    From `environ` come CLOUDFLARE_API_TOKEN and CLOUDFLARE_API_BASE_URL.
-    """
-    token = checked_token(environ.get("CLOUDFLARE_API_TOKEN", ""), "CLOUDFLARE_API_TOKEN")
-    if not token:
-        return None
+) -> CloudHttp:
+    """The REST API from `path` on, at its pace. CLOUDFLARE_API_BASE_URL of `environ` stands for its address."""
     base = (environ.get("CLOUDFLARE_API_BASE_URL") or API_BASE_URL).rstrip("/")
-    return CloudHttp(f"{base}/accounts/{path}", token, environ, progress, retries, pace or API_PACE)
+    pace = pace or _PACES.setdefault(base, Pace(API_BURST, API_PER_SECOND))
+    return CloudHttp(f"{base}{path}", token, environ, progress, retries, pace)
+
+
+def api_token(environ: Mapping[str, str]) -> str:
+    """CLOUDFLARE_API_TOKEN of `environ`; "" without one. Raises as checked_token does."""
+    return checked_token(environ.get("CLOUDFLARE_API_TOKEN", ""), "CLOUDFLARE_API_TOKEN")
 
 
 def checked_token(token: str, name: str) -> str:

@@ -16,7 +16,7 @@ from reservation_cli.domain.timeline import Engine
 from reservation_cli.errors import NotConfiguredError, ResvError
 from reservation_cli.logs import LogLine
 from reservation_cli.platforms.cloudflare_answers import api_body, not_understood, unreachable
-from reservation_cli.platforms.cloudflare_http import Retries, api
+from reservation_cli.platforms.cloudflare_http import Retries, api, api_token
 from reservation_cli.platforms.payloads import Lane, as_list, error_text
 from reservation_cli.platforms.wrangler import Wrangler
 
@@ -43,14 +43,14 @@ def past(
     that may ask it.
     """
     lane = Lane("cloud", deployment.url, Engine("Cloudflare Workflows"), deployment.label, deployment.stage)
-    client = api(deployment.account, environ, progress, retries)
-    if client is None:
+    token = api_token(environ)
+    if not token:
         raise NotConfiguredError(
             f"{deployment.label}: its logs are read from Cloudflare's REST API, and CLOUDFLARE_API_TOKEN is not set.",
             hint=f"Set it in the environment or in .env, to a token with the permission {PERMISSION}.",
             code="credentials",
         )
-    with client:
+    with api(f"/accounts/{deployment.account}", token, environ, progress, retries) as client:
         events = _events(client, lane, _query(deployment.workflow, since, about), newest)
     for event in sorted(events, key=_time_of):
         yield from _lines(_time_of(event), _told(event))

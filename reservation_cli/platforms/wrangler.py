@@ -7,7 +7,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from reservation_cli.errors import NotConfiguredError, PlatformError, ResvError, TimedOutError
@@ -19,6 +19,8 @@ _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _CHATTER = re.compile(
     r"If you think this is a bug|Successful trigger changes|Logs were written|🪵|\n\w*Error: [^\n]*\n\s+at "
 )
+#: The token of a login is wrangler's own, and renewed by it: what it is now, it alone knows.
+_BEARER = re.compile(r"(Bearer )\S+", re.IGNORECASE)
 
 _QUIET = {
     "CI": "1",
@@ -69,6 +71,8 @@ class Wrangler:
     folder: Path
     environ: Mapping[str, str]
     seconds: float = 300.0
+    #: Other secrets that it may tell of: a login's token.
+    hidden: Sequence[str] = field(default=(), repr=False)
 
     def login_token(self) -> str | None:
         """The token of `wrangler login`, renewed by wrangler when it has to be; None without a login."""
@@ -143,10 +147,10 @@ class Wrangler:
     def _work_folder(self) -> Iterator[Path]:
         # It is 0700: secrets are in it for as long as wrangler runs.
         try:
-            folder = tempfile.TemporaryDirectory(prefix="resv-wrangler-", dir=self.environ.get("TMPDIR"))
+            folder = tempfile.TemporaryDirectory(prefix="resv-wrangler-", dir=self.environ.get("TMPDIR") or None)
         except OSError as error:
             raise NotConfiguredError(
-                f"No temporary folder can be made in {error.filename}: {error.strerror}.",
+                f"No temporary folder can be made: {error.strerror}: {error.filename or 'TMPDIR'}.",
                 hint="Set TMPDIR to a folder of yours.",
             ) from error
         with folder as name:
@@ -176,6 +180,11 @@ class Wrangler:
                     f"wrangler {arguments[0]} did not end within {self.seconds:.0f} s.",
                     hint="Run it again; what is done already is kept.",
                 ) from error
+            except (FileNotFoundError, PermissionError) as error:
+                raise NotConfiguredError(
+                    f"wrangler cannot be started: {error.strerror}: {error.filename}.",
+                    hint="Look at it with `resv doctor cloudflare`.",
+                ) from error
             stderr.seek(0)
             said = stderr.read()
         return _Run(code, "\n".join(lines), said, _records(work / "output.ndjson"))
@@ -198,8 +207,9 @@ class Wrangler:
         # The record lacks the notes of the API that stand behind the message.
         told = " ".join(_CHATTER.split(last)[0].split())
         own = (self.environ.get(name) for name in ("CLOUDFLARE_API_TOKEN", "CLOUDFLARE_API_KEY"))
-        for secret in filter(None, (*secrets, *own)):
+        for secret in filter(None, (*secrets, *self.hidden, *own)):
             told = told.replace(secret, "***")
+        told = _BEARER.sub(r"\1***", told)
         detail = told[:300] or f"exit code {run.code}"
         if (known := explain(told)) is not None:
             return known.error(what, detail)

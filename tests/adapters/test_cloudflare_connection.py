@@ -24,7 +24,11 @@ DEPLOYMENT = CloudflareDeployment(
     ("name", "value", "said"),
     [
         ("ALL_PROXY", "socks5://127.0.0.1:1080", "needs the package socksio"),
-        ("HTTPS_PROXY", "foo:bar", "The proxy foo:bar cannot be used"),
+        ("HTTPS_PROXY", "foo:bar", "The proxy http://foo:bar cannot be used"),
+        ("HTTPS_PROXY", "http://proxy:99999", "The proxy http://proxy:99999 cannot be used"),
+        ("HTTPS_PROXY", "http://", "it is no proxy's address"),
+        ("SSL_CERT_DIR", "/dev/null/x", "The certificates /dev/null/x cannot be used"),
+        ("CLOUDFLARE_API_BASE_URL", "http://user:geheim@host:99999", "The address http://host:99999"),
         ("https_proxy", "ftp://127.0.0.1", "it is no proxy's address"),
         ("SSL_CERT_FILE", "/nonexistent.pem", "The certificates /nonexistent.pem cannot be used"),
         ("CLOUDFLARE_API_BASE_URL", "http://host:notaport", "The address http://host:notaport"),

@@ -12,7 +12,7 @@ import pytest
 
 from reservation_cli.deploy.change import Change
 from reservation_cli.deploy.cloudflare import CloudflareDeployer, CloudflareRemover
-from reservation_cli.deploy.cloudflare_api import Account, find_credentials
+from reservation_cli.deploy.cloudflare_api import PATIENT, Account, find_credentials
 from reservation_cli.errors import NotConfiguredError, PlatformError, ResvError, TimedOutError
 from reservation_cli.local.node import Node, find_node
 from reservation_cli.local.processes import table
@@ -55,6 +55,8 @@ class Kit:
             "CLOUDFLARE_ACCOUNT_ID": ACCOUNT,
         }
         self.progress: list[Change] = []
+        self.waited: list[float] = []
+        self.retries = replace(PATIENT, sleep=self.waited.append)
 
     def without(self, *names: str) -> None:
         self.environ = {name: value for name, value in self.environ.items() if name not in names}
@@ -67,13 +69,13 @@ class Kit:
     def account(self) -> Account:
         credentials = find_credentials(self.environ, lambda: None)
         assert credentials is not None
-        return Account.of(credentials)
+        return Account.of(credentials, self.environ, self.retries)
 
     def deployer(self, token: str = "", public: bool = False) -> CloudflareDeployer:
-        return CloudflareDeployer("dev", self.environ, lambda: self.wrangler, public, token)
+        return CloudflareDeployer("dev", self.environ, lambda: self.wrangler, public, token, self.retries)
 
     def remover(self) -> CloudflareRemover:
-        return CloudflareRemover("dev", self.environ, lambda: self.wrangler)
+        return CloudflareRemover("dev", self.environ, lambda: self.wrangler, self.retries)
 
     def told(self, change: Change) -> None:
         self.progress.append(change)
@@ -367,8 +369,9 @@ def test_teardown_ends_the_workflow_before_its_worker(fake: FakeCloudflare, kit:
 @pytest.mark.parametrize("call", range(1, 8))
 def test_a_fault_at_each_call_of_teardown(fake: FakeCloudflare, kit: Kit, call: int) -> None:
     populate(fake)
-    fake.faults = [Fault(number=call)]
+    fake.faults = [Fault(number=call, times=9)]
     left = kit.remover().remove(kit.told)
+    fake.faults = []
     refused = [each for each in left if "10013" in each.reason]
     workflow_left = bool(fake.workflows)
     assert workflow_left == (call in (1, 3))
@@ -384,11 +387,12 @@ def test_a_fault_at_each_call_of_teardown(fake: FakeCloudflare, kit: Kit, call: 
 @pytest.mark.parametrize("call", range(1, 6))
 def test_a_fault_at_each_call_of_a_plan(fake: FakeCloudflare, kit: Kit, call: int) -> None:
     populate(fake)
-    fake.faults = [Fault(number=call)]
+    fake.faults = [Fault(number=call, times=9)]
     with pytest.raises(PlatformError) as raised:
         kit.deployer().changes()
     assert one_line(raised.value)
-    assert len(fake.calls) == call
+    assert len(set(fake.calls)) == call
+    assert len(fake.calls) == call - 1 + PATIENT.tries
     assert fake.writes == []
 
 
@@ -410,7 +414,7 @@ HTML = b"<html>Bad gateway</html>"
 def test_what_the_api_may_answer(
     fake: FakeCloudflare, kit: Kit, fault: Fault, kind: type[ResvError], code: str
 ) -> None:
-    fake.faults = [replace(fault)]
+    fake.faults = [replace(fault, times=9)]
     with pytest.raises(kind) as raised:
         kit.deployer().changes()
     assert raised.value.code == code
@@ -440,21 +444,43 @@ def test_a_token_that_may_not_touch_kv_leaves_the_namespace(fake: FakeCloudflare
     assert [each.kind for each in kit.remover().remove(kit.told)] == ["KV namespace"]
 
 
-@pytest.mark.parametrize(
-    ("retry_after", "waits"), [(None, [1.0, 2.0, 4.0]), ("7", [7.0, 7.0, 7.0]), ("300", [])], ids=str
-)
+@pytest.mark.parametrize(("retry_after", "waits"), [("7", [7.0, 7.0, 7.0]), ("300", [])])
 def test_throttled_calls_are_made_again_as_cloudflare_asks(
-    fake: FakeCloudflare, kit: Kit, retry_after: str | None, waits: list[float]
+    fake: FakeCloudflare, kit: Kit, retry_after: str, waits: list[float]
 ) -> None:
-    headers = {} if retry_after is None else {"retry-after": retry_after}
-    fake.faults = [Fault(status=429, headers=headers, times=9)]
-    waited: list[float] = []
-    with replace(kit.account, sleep=waited.append) as account, pytest.raises(PlatformError) as raised:
+    fake.faults = [Fault(status=429, headers={"retry-after": retry_after}, times=9)]
+    with kit.account as account, pytest.raises(PlatformError) as raised:
         account.find(f"/workflows/{NAME}")
-    assert waited == waits
+    assert kit.waited == waits
     assert raised.value.code == "throttled"
-    if retry_after is not None:
-        assert f"Wait {retry_after} s" in str(raised.value.hint)
+    assert raised.value.wait_seconds == float(retry_after)
+    assert f"Wait {retry_after} s" in str(raised.value.hint)
+
+
+def test_a_throttling_without_a_time_is_waited_out_longer_and_longer(fake: FakeCloudflare, kit: Kit) -> None:
+    fake.faults = [Fault(status=429, times=3)]
+    with kit.account as account:
+        assert account.find(f"/workflows/{NAME}") is None
+    for most, waited in zip((1.0, 2.0, 4.0), kit.waited, strict=True):
+        assert most / 2 <= waited <= most
+
+
+@pytest.mark.parametrize("status", [0, 500, 502, 503, 504, 520])
+def test_what_passes_in_a_moment_is_not_noticed_by_plans(fake: FakeCloudflare, kit: Kit, status: int) -> None:
+    populate(fake)
+    fake.faults = [Fault(number=call, status=status) for call in (1, 3, 5)]
+    assert {verb for verb, _ in shown(kit.remover().removals())} == {"stop", "delete"}
+    assert len(kit.waited) == 3
+
+
+@pytest.mark.parametrize("status", [0, 502, 503, 504])
+@pytest.mark.parametrize("path", [f"/workflows/{NAME}", f"/workers/scripts/{NAME}", "/storage/kv/namespaces/"])
+def test_a_deletion_whose_answer_is_lost_is_made_again(fake: FakeCloudflare, kit: Kit, path: str, status: int) -> None:
+    populate(fake)
+    fake.faults = [Fault("DELETE", path, status=status, done=True)]
+    assert kit.remover().remove(kit.told) == []
+    assert fake.empty
+    assert len([call for call in fake.calls if call[0] == "DELETE" and call[1].startswith(path)]) == 2
 
 
 def test_a_short_throttling_is_not_noticed(fake: FakeCloudflare, kit: Kit) -> None:

@@ -27,7 +27,8 @@ def refused(code: int, message: str) -> bytes:
 class Fault:
     """What is answered instead of the truth: to the call of that number, or to calls of `method` with `path` in theirs.
 
-    A `status` of 0 cuts the connection. It happens `times` times, after `spared` calls that it could have hit.
+    A `status` of 0 cuts the connection. It happens `times` times, after `spared` calls that it could have hit; with a
+    `number`, to the same call when it is tried again. `done`: the call does what it should all the same.
     """
 
     method: str = ""
@@ -38,11 +39,17 @@ class Fault:
     headers: Mapping[str, str] = field(default_factory=dict)
     times: int = 1
     spared: int = 0
+    again: tuple[str, str] | None = None
+    done: bool = False
 
     def hits(self, number: int, method: str, path: str) -> bool:
-        if self.times == 0 or self.number not in (None, number):
+        if self.times == 0:
             return False
-        if not (self.method in ("", method) and self.path in path):
+        if self.number is not None and number >= self.number:
+            self.again = self.again or (method, path)
+            if (method, path) != self.again:
+                return False
+        elif self.number is not None or not (self.method in ("", method) and self.path in path):
             return False
         if self.spared > 0:
             self.spared -= 1
@@ -208,11 +215,14 @@ def serving() -> Iterator[FakeCloudflare]:
             fake.calls.append((self.command, shown))
             number = len(fake.calls)
             fault = next((each for each in fake.faults if each.hits(number, self.command, shown)), None)
-            if fault is not None:
+            if fault is not None and not fault.done:
                 self._send(fault.status, fault.headers, fault.body)
                 return
             token = (self.headers.get("authorization") or "").removeprefix("Bearer ")
             status, result = fake.answer(self.command, path, parse_qs(target.query), sent, token)
+            if fault is not None:
+                self._send(fault.status, fault.headers, fault.body)
+                return
             good = status < 400
             envelope = {
                 "success": good,
