@@ -97,7 +97,13 @@ class CloudflareDeployer:
         for kind in ["KV namespace", "Worker"] if self.public else ["KV namespace", "Worker", "secret"]:
             progress(plan[kind])
         config = _config(wrangler.folder, self.stage, account.namespace(namespace_name(self.stage)))
-        deployed = wrangler.deploy(account.id, config, {SECRET: token} if token else {}, heard)
+        try:
+            deployed = wrangler.deploy(account.id, config, {SECRET: token} if token else {}, heard)
+        except PlatformError as error:
+            if error.code == "changed_elsewhere":
+                begin = f"resv teardown cloudflare --stage {self.stage}"
+                error.hint = f"Take the change back there, or begin anew: {begin}"
+            raise
         while later:
             progress(later.pop())
         if self.public and "secret" in plan:

@@ -180,7 +180,7 @@ class Wrangler:
                     f"wrangler {arguments[0]} did not end within {self.seconds:.0f} s.",
                     hint="Run it again; what is done already is kept.",
                 ) from error
-            except (FileNotFoundError, PermissionError) as error:
+            except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
                 raise NotConfiguredError(
                     f"wrangler cannot be started: {error.strerror}: {error.filename}.",
                     hint="Look at it with `resv doctor cloudflare`.",

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from reservation_cli.deploy.cloudflare_api import Account, Credentials
 from reservation_cli.domain.comparison import metrics
 from reservation_cli.domain.deployment import CloudflareDeployment
 from reservation_cli.domain.reservation import ReservationRequest, parse_time
@@ -30,6 +31,7 @@ from reservation_cli.errors import (
     UsageError,
 )
 from reservation_cli.follow import follow
+from reservation_cli.platforms import cloudflare_http, cloudflare_logs
 from reservation_cli.platforms.cloudflare import CloudflareClient
 from reservation_cli.platforms.cloudflare_http import Retries
 from reservation_cli.platforms.cloudflare_instance import timeline_from_instance
@@ -592,6 +594,22 @@ def test_the_block_of_five_minutes_is_not_waited_for(cloud: Cloud, client: Cloud
     error = raised(lambda: client.timeline("r-1"), PlatformError)
     assert (error.code, len(cloud.server.seen), cloud.time.slept) == ("throttled", 1, [])
     assert "300 s" in str(error.hint)
+    assert error.wait_seconds == 300
+
+
+@pytest.mark.parametrize("token", [API_TOKEN, ""])
+def test_who_follows_waits_for_as_long_as_a_block_lasts(cloud: Cloud, token: str) -> None:
+    kind, path = ("instance", ONE) if token else ("worker", "/workflow/r-1")
+    client, clock = cloud.client(token), Clock()
+    cloud.server.give("GET", path, text(f"{kind}-running"))
+    first = client.timeline("r-1")
+    cloud.server.first("GET", path, (429, {**HTML, "retry-after": "300"}, b"error code: 1015"))
+    cloud.server.give("GET", path, text(f"{kind}-complete"))
+    begun = clock.now()
+    *_, last = follow(client, first, clock, clock.now)
+    assert last.is_over
+    assert len(cloud.server.seen) == 3
+    assert 300 <= (clock.now() - begun).total_seconds() < 300 + 40
 
 
 def test_no_answer_in_time(cloud: Cloud) -> None:
@@ -686,6 +704,22 @@ def test_each_try_keeps_to_the_pace(cloud: Cloud) -> None:
     cloud.server.give("GET", ONE, text("instance-running"))
     client.timeline("r-1")
     assert [seconds for seconds in cloud.time.slept if seconds] == [1.0, 1.0]
+
+
+def test_all_clients_of_a_process_share_one_pace(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reservations, logs, plans: Cloudflare's limit is for a user, and not for a client."""
+    monkeypatch.setattr(cloudflare_http, "Pace", lambda *_: Pace(2, 0.5, cloud.time.read, cloud.time.sleep))
+    cloud.server.give("GET", ONE, text("instance-running"))
+    cloud.server.give("POST", "/client/v4/accounts/*/telemetry/query", text("telemetry"))
+    cloud.server.give("GET", "/client/v4/accounts", '{"result": []}')
+    environ = {"CLOUDFLARE_API_TOKEN": API_TOKEN, "CLOUDFLARE_API_BASE_URL": f"{cloud.server.url}/client/v4"}
+    since = datetime(2026, 11, 23, tzinfo=UTC)
+    for _ in range(2):
+        cloud.client().timeline("r-1")
+        list(cloudflare_logs.past(cloud.deployment, environ, since, None, 100))
+        with Account.of(Credentials(API_TOKEN, ACCOUNT, "test"), environ) as account:
+            account.accounts()
+    assert cloud.time.slept == [2.0] * 4
 
 
 @pytest.mark.parametrize("token", [API_TOKEN, ""])

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import certifi
 import httpx
 import pytest
 
 from reservation_cli.domain.deployment import CloudflareDeployment
-from reservation_cli.errors import NotConfiguredError
+from reservation_cli.errors import NotConfiguredError, NotFoundError, PlatformError
 from reservation_cli.platforms.cloudflare import CloudflareClient
 from reservation_cli.platforms.cloudflare_connection import options
+from reservation_cli.platforms.cloudflare_http import Retries
+from support.doctor import free_port
 from support.http_server import serving
 
 DEPLOYMENT = CloudflareDeployment(
@@ -64,3 +68,53 @@ def test_a_proxy_is_gone_through_unless_the_host_is_spared() -> None:
         assert [path for _, path, _ in proxy.seen] == ["http://api.test/there"]
         assert options("http://api.test", {**environ, "NO_PROXY": "api.test"})["mounts"] == {}
         assert options("http://127.0.0.1:8787", environ)["mounts"] == {}
+
+
+@pytest.mark.parametrize("proxy", ["http://127.0.0.1:{}", "127.0.0.1:{}", "http://user:geheim@127.0.0.1:{}"])
+def test_calls_go_by_the_proxy_that_is_named(proxy: str) -> None:
+    with serving() as server:
+        server.give("POST", "*", json.dumps({"error": "No.", "code": "reservation_not_found"}), 404)
+        environ = {"ALL_PROXY": proxy.format(server.url.rpartition(":")[2])}
+        client = CloudflareClient.cloud(replace(DEPLOYMENT, url="http://worker.test"), environ)
+        with pytest.raises(NotFoundError):
+            client.confirm("r-1")
+        client.close()
+        assert [path for _, path, _ in server.seen] == ["http://worker.test/confirm/r-1"]
+
+
+def test_a_proxy_that_is_not_there_is_named_without_its_password() -> None:
+    environ = {"HTTP_PROXY": f"http://user:geheim@127.0.0.1:{free_port()}"}
+    client = CloudflareClient.cloud(replace(DEPLOYMENT, url="http://worker.test"), environ, retries=Retries(tries=1))
+    with pytest.raises(PlatformError, match=r"worker\.test cannot be reached by the proxy http://127") as caught:
+        client.confirm("r-1")
+    client.close()
+    assert "geheim" not in caught.value.message
+
+
+def test_a_proxy_that_nobody_knows_is_not_taken_for_a_worker_that_is_gone() -> None:
+    environ = {"HTTP_PROXY": "http://proxy.invalid:8080"}
+    client = CloudflareClient.cloud(replace(DEPLOYMENT, url="http://worker.test"), environ, retries=Retries(tries=1))
+    with pytest.raises(PlatformError, match=r"by the proxy http://proxy\.invalid:8080") as caught:
+        client.confirm("r-1")
+    client.close()
+    assert "torn down" not in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("spared", ["worker.test", ".test", "other,worker.test", "*", "a.test, *"])
+def test_hosts_that_are_spared(spared: str) -> None:
+    environ = {"https_proxy": "http://proxy:1", "no_proxy": spared}
+    assert options("https://worker.test", environ)["mounts"] == {}
+    assert options("https://another.example", {**environ, "no_proxy": "worker.test"})["mounts"]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+def test_no_proxy_stands_between_this_machine_and_itself(host: str) -> None:
+    environ = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), "http://proxy:1")
+    assert options(f"http://{host}:8787", environ)["mounts"] == {}
+
+
+def test_certificates_of_the_environment_are_trusted_alone() -> None:
+    trusted = options("https://worker.test", {"SSL_CERT_FILE": certifi.where()})["verify"]
+    assert trusted.cert_store_stats()["x509_ca"] > 0
+    nobody = options("https://worker.test", {"SSL_CERT_DIR": "/dev"})["verify"]
+    assert nobody.cert_store_stats()["x509_ca"] == 0

@@ -106,9 +106,24 @@ def test_a_cloudflare_that_cannot_be_reached(machine: Machine, on_cloudflare: An
         ("CLOUDFLARE_ACCOUNT_ID", "my account"),
         ("CLOUDFLARE_API_BASE_URL", "http://[nowhere"),
         ("CLOUDFLARE_API_BASE_URL", "nowhere"),
+        ("CLOUDFLARE_API_BASE_URL", "http://host:notaport"),
+        ("CLOUDFLARE_API_BASE_URL", "http://host:99999"),
+        ("CLOUDFLARE_ACCOUNT_ID", f"{CLOUDFLARE_ACCOUNT}\n{CLOUDFLARE_ACCOUNT}"),
+        ("HTTPS_PROXY", "foo:bar"),
+        ("https_proxy", "ftp://proxy"),
+        ("ALL_PROXY", "socks5://127.0.0.1:1"),
+        ("SSL_CERT_FILE", "/dev/null/x"),
+        ("SSL_CERT_DIR", "/dev/null/x"),
     ],
 )
-def test_what_cannot_be_right_is_named(machine: Machine, on_cloudflare: Answers, name: str, value: str) -> None:
+@pytest.mark.parametrize("named", [True, False])
+def test_what_cannot_be_right_is_named(
+    machine: Machine, on_cloudflare: Answers, name: str, value: str, named: bool
+) -> None:
+    if not named:
+        del machine.environ["CLOUDFLARE_ACCOUNT_ID"]
+    if name not in machine.environ and name != "CLOUDFLARE_ACCOUNT_ID":
+        del machine.environ["CLOUDFLARE_API_BASE_URL"]  # what is on this machine needs no proxy and no certificate
     machine.environ[name] = value
     code, checks = machine.checks("cloudflare")
     assert code == 6
@@ -178,6 +193,22 @@ def test_a_worker_whose_workflow_is_gone(machine: Machine, on_cloudflare: Answer
     code, checks = machine.checks("cloudflare")
     assert code == 6
     assert checks["cloudflare stage dev"]["fix"] == "resv deploy cloudflare --stage dev"
+
+
+@pytest.mark.parametrize(
+    "answer", [error(10000, "Authentication error", 403), error(10001, "Internal error", 500), (502, {}, b"<html>")]
+)
+def test_a_workflow_that_cannot_be_looked_up_is_not_well(
+    machine: Machine, on_cloudflare: Answers, answer: Answer
+) -> None:
+    machine.deployed(a_worker(on_cloudflare))
+    path = f"/v4/accounts/{CLOUDFLARE_ACCOUNT}/workflows/reservation-workflow-dev"
+    on_cloudflare.prepared["GET", path] = answer
+    code, checks = machine.checks("cloudflare")
+    assert code == 0
+    assert checks["cloudflare stage dev"]["state"] == "unknown"
+    assert "the Worker answers" in checks["cloudflare stage dev"]["detail"]
+    assert checks["cloudflare stage dev"]["fix"]
 
 
 def test_a_worker_of_another_account(machine: Machine, on_cloudflare: Answers) -> None:

@@ -219,6 +219,18 @@ def test_a_workflow_that_another_worker_takes_meanwhile_is_not_taken_over(fake: 
 
 
 @pytest.mark.stack
+@pytest.mark.parametrize("stage", ["dev", "test"])
+def test_a_worker_that_was_changed_elsewhere_is_kept_and_its_stage_is_named(
+    fake: FakeCloudflare, kit: Kit, stage: str
+) -> None:
+    fake.workers[f"reservation-workflow-{stage}"] = Worker(deployed_from="api")
+    with pytest.raises(PlatformError) as raised:
+        replace(kit.deployer(), stage=stage).apply(kit.told)
+    assert raised.value.code == "changed_elsewhere"
+    assert str(raised.value.hint).endswith(f"resv teardown cloudflare --stage {stage}")
+
+
+@pytest.mark.stack
 def test_neither_token_is_told(
     fake: FakeCloudflare, kit: Kit, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -271,6 +283,10 @@ def test_a_login_of_wrangler_serves_as_well(fake: FakeCloudflare, kit: Kit) -> N
     fake.tokens = {"token-of-the-login"}
     deployer = kit.deployer()
     assert deployer.where() == [("account", ACCOUNT), ("credentials", "wrangler login")]
+    fake.faults = [Fault("PUT", "/workers/scripts/", status=400, body=refused(10021, "no token-of-the-login here"))]
+    with pytest.raises(PlatformError, match=r"no \*\*\* here") as told_back:
+        deployer.apply(kit.told)
+    assert "token-of-the-login" not in f"{told_back.value!r} {told_back.value.hint} {deployer!r}"
     assert deployer.apply(kit.told).account == ACCOUNT
     assert kit.remover().remove(kit.told) == []
     assert fake.empty
@@ -532,6 +548,43 @@ def test_a_wrangler_that_hangs_is_ended(kit: Kit) -> None:
     with pytest.raises(TimedOutError, match="within 1 s"):
         wrangler.deploy(ACCOUNT, {}, {}, lambda line: groups.append(int(line)))
     until(nobody_in(groups[0]), "the group to end")
+
+
+@pytest.mark.parametrize("said", ["key-of-the-account", "Authorization: Bearer renewed-by-wrangler"])
+def test_what_wrangler_knows_is_not_told(kit: Kit, said: str) -> None:
+    kit.without("CLOUDFLARE_API_TOKEN")
+    kit.environ["CLOUDFLARE_API_KEY"] = "key-of-the-account"
+    wrangler = stub(kit, f"console.error('[ERROR] cannot use {said}'); process.exit(1);", 300)
+    with pytest.raises(PlatformError) as raised:
+        wrangler.deploy(ACCOUNT, {}, {}, lambda _: None)
+    assert "***" in raised.value.message
+    assert "key-of-the-account" not in raised.value.message
+    assert "renewed-by-wrangler" not in raised.value.message
+
+
+def test_no_temporary_folder_is_told(fake: FakeCloudflare, kit: Kit) -> None:
+    kit.environ["TMPDIR"] = "/dev/null/x"
+    with pytest.raises(NotConfiguredError, match="No temporary folder") as raised:
+        kit.deployer().apply(kit.told)
+    assert one_line(raised.value)
+    assert fake.writes == []
+
+
+def test_a_node_that_is_gone_is_told(kit: Kit) -> None:
+    kit.node = replace(kit.node, path=Path("/dev/null/node"))
+    with pytest.raises(NotConfiguredError, match="wrangler cannot be started") as raised:
+        kit.wrangler.deploy(ACCOUNT, {}, {}, lambda _: None)
+    assert one_line(raised.value)
+
+
+@pytest.mark.parametrize("broken", ['{"type": "dep', "\\xff\\xfe", "[1, 2]"])
+def test_a_broken_line_in_wrangler_s_record_is_passed_over(kit: Kit, broken: str) -> None:
+    record = json.dumps({"type": "deploy", "version": 1, "version_id": VERSION, "targets": ["https://x.workers.dev"]})
+    lines = f"Buffer.from('{broken}\\n' + {record!r} + '\\n{broken}', 'latin1')"
+    wrangler = stub(
+        kit, f"require('fs').writeFileSync(process.env.WRANGLER_OUTPUT_FILE_PATH, {lines}); process.exit();", 300
+    )
+    assert wrangler.deploy(ACCOUNT, {}, {}, lambda _: None).version == VERSION
 
 
 def test_a_deploy_without_address_is_told(fake: FakeCloudflare, kit: Kit) -> None:

@@ -65,6 +65,7 @@ class Worker:
     uploaded: bytes = b""
     secrets: dict[str, str] = field(default_factory=dict)
     migration_tag: str | None = "v1"
+    deployed_from: str = "wrangler"
 
     def upload(self, body: bytes) -> None:
         """Take a multipart upload: its metadata say which secrets are new and whether the others are kept."""
@@ -141,7 +142,8 @@ class FakeCloudflare:
             case [_, "workers", "services", name] if name not in self.workers:
                 return error(404, 10090, "This service does not exist")
             case ["GET", "workers", "services", name]:
-                script: dict[str, object] = {"id": name, "tag": "tag", "tags": [], "last_deployed_from": "wrangler"}
+                script: dict[str, object] = {"id": name, "tag": "tag", "tags": []}
+                script["last_deployed_from"] = self.workers[name].deployed_from
                 script["migration_tag"] = self.workers[name].migration_tag
                 return 200, {"id": name, "default_environment": {"environment": "production", "script": script}}
             case [_, "workers", _, name, *_] if name not in self.workers:
