@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 import traceback
@@ -29,7 +30,7 @@ from reservation_cli.commands import (
 from reservation_cli.domain.reservation import InvalidInputError
 from reservation_cli.errors import Interrupted, ResvError, UsageError
 from reservation_cli.options import Connect, Surroundings
-from reservation_cli.output import flush_quietly
+from reservation_cli.output import flush_quietly, plain
 from reservation_cli.platforms import connect
 
 app = typer.Typer(
@@ -63,6 +64,11 @@ for _command in (reserve, confirm, cancel, status, list_, compare, logs, deploy,
     app.command(_command.__name__.rpartition(".")[2].rstrip("_"))(_command.command)
 
 
+_INTERRUPTED = Interrupted("Interrupted.", hint="Whatever was reserved goes on: resv status last")
+#: What a stdout says that nothing can be written to: a full disk, a quota, a closed descriptor, an I/O error.
+_UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EBADF, errno.EIO})
+
+
 def main(
     argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = None, connect: Connect = connect
 ) -> int:
@@ -78,30 +84,45 @@ def main(
     except typer.TyperException as error:
         return _fail(_usage(error), as_json)
     except (KeyboardInterrupt, typer.Abort):
-        return _fail(Interrupted("Interrupted.", hint="Whatever was reserved goes on: resv status last"), as_json)
+        return _fail(_INTERRUPTED, as_json)
     except (BrokenPipeError, SystemExit):
         # The reader, such as `head`, has seen enough; Typer makes a SystemExit of that in commands of its own.
         flush_quietly()
         return 0
+    except OSError as error:
+        if error.errno not in _UNWRITABLE:
+            return _bug()
+        # A full disk behind a redirection: what is told of it goes to stderr.
+        flush_quietly()
+        return _fail(ResvError(f"The output cannot be written: {error.strerror}.", code="output"), as_json)
     except Exception:  # the boundary itself: a bug keeps its traceback  # noqa: BLE001
-        traceback.print_exc()
-        print("resv: this is a bug in resv; the traceback above tells where.", file=sys.stderr)  # noqa: T201
-        return 1
+        return _bug()
+    if result == Interrupted.exit_code:
+        # Typer makes that of Ctrl-C wherever no command has said more of it.
+        return _fail(_INTERRUPTED, as_json)
     return result if isinstance(result, int) else 0
+
+
+def _bug() -> int:
+    traceback.print_exc()
+    print("resv: this is a bug in resv; the traceback above tells where.", file=sys.stderr)  # noqa: T201
+    return 1
 
 
 def _usage(error: typer.TyperException) -> ResvError:
     message = getattr(error, "format_message", lambda: str(error))()
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "resv"
-    return UsageError(str(message).strip(), hint=f"`{command} --help` shows how it is used.")
+    return UsageError(" ".join(str(message).split()), hint=f"`{command} --help` shows how it is used.")
 
 
 def _fail(error: ResvError, as_json: bool) -> int:
+    # Some of it was said by a platform: it is to be one line, and to leave the terminal as it is.
+    message, hint = plain(error.message), plain(error.hint) if error.hint else None
     if as_json:
-        body = {"error": {"code": error.code, "message": error.message, "hint": error.hint}}
+        body = {"error": {"code": error.code, "message": message, "hint": hint}}
         text = json.dumps(body, ensure_ascii=False)
     else:
-        text = f"Error: {error.message}" + (f"\nHint: {error.hint}" if error.hint else "")
+        text = f"Error: {message}" + (f"\nHint: {hint}" if hint else "")
     print(text, file=sys.stderr)  # noqa: T201 - the error boundary
     return error.exit_code

@@ -35,9 +35,7 @@ def decide(me: Command, action: Literal["confirm", "cancel"], ref: str, on: On) 
         me.output.data({"lanes": [_lane_json(client, reservation) for client, reservation in decided]})
     elif decided:
         for client, reservation in decided:
-            me.output.text(
-                f"{NAMES[client.platform]} · {client.target}: seat {reservation.seat} is {reservation.status}."
-            )
+            me.output.text(f"{client.label}: seat {reservation.seat} is {reservation.status}.")
     if decided:
         store.mark_decision(me.settings.home)
     if refused:

@@ -15,7 +15,16 @@ from reservation_cli import store
 from reservation_cli.domain.arn import parse_arn
 from reservation_cli.domain.reservation import Platform, ReservationRequest, check_reservation_id
 from reservation_cli.domain.timeline import Engine, Timeline
-from reservation_cli.errors import ConflictError, Interrupted, NotFoundError, PlatformError, ResvError, UsageError
+from reservation_cli.errors import (
+    ConflictError,
+    Interrupted,
+    NotConfiguredError,
+    NotFoundError,
+    PlatformError,
+    ResvError,
+    TimedOutError,
+    UsageError,
+)
 from reservation_cli.follow import follow
 from reservation_cli.platforms import NAMES, PlatformClient
 
@@ -92,11 +101,14 @@ def reserve(
     store.remember(home, [lane for _, lane in accepted])
     for (client, request), answer in zip(pairs, answers, strict=True):
         if isinstance(answer, ResvError):
-            name, flag = request.reservation_id, " --local" if client.target == "local" else ""
-            asked = f"{NAMES[client.platform]} was asked for {name}; what it knows of it: resv status {name}{flag}."
+            hints = [answer.hint]
+            if isinstance(answer, PlatformError | TimedOutError):  # which leaves it open whether it was made
+                name, flag = request.reservation_id, " --local" if client.target == "local" else ""
+                asked = f"{NAMES[client.platform]} was asked for {name}"
+                hints.append(f"{asked}; what it knows of it: resv status {name}{flag}")
             others = ", ".join(f"{NAMES[lane.platform]} has {lane.reservation_id}" for _, lane in accepted)
-            hints = (answer.hint, asked, others and f"{others}, and goes on.")
-            answer.hint = " ".join(hint for hint in hints if hint)
+            hints.append(others and f"{others}, and goes on")
+            answer.hint = ". ".join(hint.rstrip(".") for hint in hints if hint) + "." if any(hints) else None
             raise answer
     return accepted
 
@@ -141,6 +153,18 @@ def resumable(name: str, back: str) -> Iterator[None]:
         yield
     except KeyboardInterrupt as error:
         raise Interrupted(f"Interrupted; {name} goes on by itself.", hint=f"Come back to it: {back}") from error
+
+
+@contextmanager
+def followed(name: str, back: str) -> Iterator[None]:
+    """The same, and an error within, after which the reservation goes on as well, says so, too."""
+    with resumable(name, back):
+        try:
+            yield
+        except (PlatformError, TimedOutError, NotConfiguredError) as error:
+            goes_on = f"{name} goes on; come back to it: {back}"
+            error.hint = f"{error.hint.rstrip('.')}. {goes_on}" if error.hint else goes_on
+            raise
 
 
 def unknown(ref: str, platforms: Sequence[Platform]) -> NotFoundError:

@@ -16,7 +16,6 @@ from reservation_cli.domain.reservation import PLATFORMS, Platform
 from reservation_cli.errors import NotFoundError
 from reservation_cli.logs import LogLine
 from reservation_cli.options import Command, On, platforms_of
-from reservation_cli.places import place
 
 #: How long Workers Observability keeps logs, at most.
 _CLOUDFLARE_KEEPS = timedelta(days=7)
@@ -42,12 +41,12 @@ def sources(me: Command, what: str, newest: int) -> list[Source]:
     else:
         ref = lanes.resolve(me.settings.home, what)
         about, platforms = parse_arn(ref).name if ref.startswith("arn:") else ref, platforms_of(On.both, ref)
-    places = [(platform, place(me.settings.home, platform, me.where, ref)) for platform in platforms]
+    places = me.places(platforms, ref)
     found: list[Source] = []
-    local = [platform for platform, where in places if where is None]
+    local = [platform for platform, where in places.items() if where is None]
     if local:
         found.append(_local(me, local, about, newest))
-    for _, where in places:
+    for where in places.values():
         if isinstance(where, AwsDeployment):
             found.append(_aws(me, where, ref, newest))
         elif isinstance(where, CloudflareDeployment):
@@ -55,8 +54,8 @@ def sources(me: Command, what: str, newest: int) -> list[Source]:
     return found
 
 
-def past(sources: Sequence[Source]) -> Generator[LogLine]:
-    """What all of them have; NotFoundError only when none has a log, any other error as it is."""
+def past(sources: Sequence[Source], about: str = "") -> Generator[LogLine]:
+    """What all of them have; NotFoundError only when none has a log (`about` that ref), any other error as it is."""
     missing: list[NotFoundError] = []
     for source in sources:
         try:
@@ -64,7 +63,12 @@ def past(sources: Sequence[Source]) -> Generator[LogLine]:
         except NotFoundError as error:
             missing.append(error)
     if missing and len(missing) == len(sources):
-        raise missing[0]
+        raise unmentioned(about) if about else missing[0]
+
+
+def unmentioned(ref: str) -> NotFoundError:
+    """The error for a ref that no log mentions."""
+    return NotFoundError(f"No log mentions {ref}.", hint="Logs are kept for a while only: README says how long.")
 
 
 def follow(sources: Sequence[Source]) -> Generator[LogLine]:

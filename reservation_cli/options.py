@@ -12,7 +12,7 @@ import typer
 from reservation_cli import settings, store
 from reservation_cli.domain.deployment import Deployment, check_stage
 from reservation_cli.domain.reservation import PLATFORMS, Platform
-from reservation_cli.errors import UsageError
+from reservation_cli.errors import NotFoundError, UsageError
 from reservation_cli.output import Output
 from reservation_cli.places import Where, place
 from reservation_cli.platforms import PlatformClient
@@ -117,8 +117,26 @@ class Command:
         if any(lane.stage is not None for lane in known.values()):
             platforms = [platform for platform in platforms if platform in known]
         # All places first: what is wrong with one is told before anything is started.
-        places = [place(self.settings.home, platform, self.where, ref) for platform in platforms]
-        return [self._client(platform, found) for platform, found in zip(platforms, places, strict=True)]
+        places = self.places(platforms, ref)
+        return [self._client(platform, found) for platform, found in places.items()]
+
+    def places(self, platforms: Sequence[Platform], ref: str = "") -> dict[Platform, Deployment | None]:
+        """Where `ref` runs on each platform. One on which it is no longer deployed is left out and told.
+
+        Raises what `place` raises, NotFoundError only when no platform is left.
+        """
+        found: dict[Platform, Deployment | None] = {}
+        gone: list[NotFoundError] = []
+        for platform in platforms:
+            try:
+                found[platform] = place(self.settings.home, platform, self.where, ref)
+            except NotFoundError as error:
+                gone.append(error)
+        if gone and not found:
+            raise gone[0]
+        for missing in gone:
+            self.output.note(missing.message)
+        return found
 
     def _client(self, platform: Platform, found: Deployment | None) -> PlatformClient:
         # One for all refs of a place: a client of a cloud keeps to that cloud's rates.

@@ -14,7 +14,15 @@ from reservation_cli.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
+#: What a tab is to a log; other control characters would move the cursor or ring the bell.
+_KEPT = "\t"
+
 View = Callable[[int], "RenderableType"]
+
+
+def plain(text: str) -> str:
+    """`text` without control characters, each a space instead."""
+    return "".join(sign if sign.isprintable() or sign in _KEPT else " " for sign in text)
 
 
 class Output:
@@ -52,14 +60,21 @@ class Output:
 
     def ask(self, question: str) -> bool:
         """The answer of the person at the terminal, No unless it is yes; UsageError when there is none to ask."""
-        if self.as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        hint = "--dry-run shows what it would do; --yes does it without asking."
+        if self.as_json:
+            raise UsageError("This changes things, and with --json nobody is asked.", hint=hint, code="consent")
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise UsageError(
                 "This changes things, and nobody is there to be asked.",
-                hint="--dry-run shows what it would do; --yes does it without asking.",
+                hint=hint,
                 code="consent",
             )
         print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201 - the sink itself
-        return sys.stdin.readline().strip().lower() in ("y", "yes")
+        try:
+            return sys.stdin.readline().strip().lower() in ("y", "yes")
+        except KeyboardInterrupt:
+            print(file=sys.stderr)  # noqa: T201 - the line of the question ends
+            raise
 
     @property
     def is_live(self) -> bool:

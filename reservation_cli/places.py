@@ -56,7 +56,7 @@ def _deployed(found: Deployment | None, platform: Platform, stage: str) -> Deplo
     if found is None:
         raise NotConfiguredError(
             f"{NAMES[platform]} has no stage {stage} that this machine knows of.",
-            hint=f"Deploy it: resv deploy {platform} --stage {stage}; or leave it out: --on, or --local.",
+            hint=f"Deploy it: resv deploy {platform} --stage {stage}; or work on the other platform alone, by --on.",
             code="not_deployed",
         )
     return found

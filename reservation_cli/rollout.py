@@ -56,7 +56,17 @@ def alone(me: Command, platform: str, stage: str) -> Iterator[None]:
             held.enter_context(locks.held(lock, lambda: me.output.note(_ANOTHER)))
         except OSError as error:
             raise store.unwritable(home, error) from error
+        with _nothing_changed():
+            yield
+
+
+@contextmanager
+def _nothing_changed() -> Iterator[None]:
+    """Ctrl-C before anything has been written: what carries out a plan says more itself."""
+    try:
         yield
+    except KeyboardInterrupt as error:
+        raise Interrupted("Interrupted; nothing has been changed.") from error
 
 
 def show(me: Command, plan: Plan) -> None:
@@ -107,8 +117,7 @@ def tell_deployed(me: Command, deployment: Deployment) -> None:
 
 def teardown(me: Command, plan: Plan, remover: Remover) -> Sequence[Leftover]:
     """Carry out the plan; the record goes once nothing is left where it says. Gives what could not be removed."""
-    if plan.platform != "local":
-        store.check(me.settings.home)
+    store.check(me.settings.home)
     with _told_when_interrupted(plan):
         leftovers = remover.remove(_progress(me, plan))
     if plan.platform != "local" and not leftovers:

@@ -179,7 +179,7 @@ def _read(home: Path) -> Mapping[str, object]:
     except (OSError, ValueError) as error:
         raise NotConfiguredError(
             f"{path} cannot be read: {error}.",
-            hint="Mend the file or move it away; it only says what is where: reservations are not kept in it.",
+            hint="Mend the file, or move it away: reservations stay, and a deploy makes what is there known again.",
         ) from error
 
 

@@ -70,7 +70,7 @@ def command(
         with lanes.resumable(names, f"resv compare {names}"):
             found = lanes.reserve(me.settings.home, [(client, request) for request in requests for client in clients])
     names = " ".join(dict.fromkeys(lane.reservation_id for _, lane in found))
-    with lanes.resumable(names, f"resv compare {names}"):
+    with lanes.followed(names, f"resv compare {names}"):
         timelines = _follow(me, found, delay)
     return lanes.exit_code(timelines)
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from contextlib import closing
 from typing import Annotated
 
 import typer
 
 from reservation_cli.domain.reservation import PLATFORMS
-from reservation_cli.errors import NotFoundError
-from reservation_cli.options import Json, Local, Stage, begin
+from reservation_cli.logs import LogLine
+from reservation_cli.options import Command, Json, Local, Stage, begin
+from reservation_cli.output import plain
 
 
 def command(
@@ -26,15 +28,23 @@ def command(
     from reservation_cli import log_sources  # deferred: what no other command needs
 
     found = log_sources.sources(me, what, lines)
+    ref = "" if what in ("all", *PLATFORMS) else what
+    shown = _show(me, log_sources.past(found, ref))
+    if follow:
+        _show(me, log_sources.follow(found))
+    elif ref and not shown:
+        raise log_sources.unmentioned(ref)
+
+
+def _show(me: Command, lines: Generator[LogLine]) -> bool:
     shown = False
-    for each in (log_sources.past, *([log_sources.follow] if follow else [])):
-        # Closed here and now: what follows a log elsewhere is to end with it.
-        with closing(each(found)) as given:
-            for line in given:
-                shown = True
-                if json:
-                    me.output.line({"log": line.log, "text": line.text})
-                else:
-                    me.output.text(f"{line.log:<10} {line.text}")
-        if not (shown or follow or what in ("all", *PLATFORMS)):
-            raise NotFoundError(f"No log mentions {what}.", hint="Logs are kept for a while only: see README.")
+    # Closed here and now: what follows a log elsewhere is to end with it.
+    with closing(lines):
+        for line in lines:
+            shown = True
+            if me.output.as_json:
+                me.output.line({"log": line.log, "text": line.text})
+            else:
+                # What a log has for another terminal must not move the cursor of this one.
+                me.output.text(f"{line.log:<10} {plain(line.text)}")
+    return shown

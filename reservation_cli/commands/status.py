@@ -37,7 +37,7 @@ def command(
     from reservation_cli.render.console import status_view  # deferred: rich, 30 ms that --json does not need
 
     if watch:
-        with lanes.resumable(name, f"resv status {name} --watch"):
+        with lanes.followed(name, f"resv status {name} --watch"):
             follow_live(
                 me.settings.home,
                 me.output,

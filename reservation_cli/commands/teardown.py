@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from reservation_cli.errors import UsageError
 from reservation_cli.options import AnyPlace, DryRun, Json, Region, StageName, Yes, begin
 
 
@@ -24,6 +25,8 @@ def command(
     from reservation_cli import rollout  # deferred: what no other command needs
     from reservation_cli.deploy import ways
 
+    if stage is not None and platform == AnyPlace.local:
+        raise UsageError("The local stack has no stages.", hint="Leave --stage away.")
     name = ways.stage_of(me.settings, stage)
     if dry_run:
         remover = ways.remover(me.settings, platform.value, name, region, None)

@@ -79,7 +79,8 @@ def secrets(environ: Mapping[str, str], deployed: Mapping[Platform, Sequence[Dep
 def scrubbed(text: str, hidden: Iterable[str]) -> str:
     """`text` without what is hidden."""
     for secret in hidden:
-        text = text.replace(secret, "***")
+        # As a word of its own: a short one, such as that of a local endpoint, may stand in any text.
+        text = re.sub(rf"(?<![\w-]){re.escape(secret)}(?![\w-])", "***", text)
     return text
 
 

@@ -35,6 +35,10 @@ class PlatformClient(Protocol):
         """The stage of the deployment; None on the local stack."""
 
     @property
+    def label(self) -> str:
+        """How outputs name it: "AWS · local", "AWS · us-east-2 · reservation-workflow-dev:live"."""
+
+    @property
     def lists(self) -> bool:
         """Whether `executions` and `statuses` can be asked; where not, they raise NotConfiguredError."""
 

@@ -147,6 +147,11 @@ class AwsClient:
         return self.lane.stage
 
     @property
+    def label(self) -> str:
+        """See PlatformClient.label."""
+        return self.lane.label
+
+    @property
     def lists(self) -> bool:
         """See PlatformClient.lists."""
         return True

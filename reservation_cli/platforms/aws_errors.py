@@ -160,8 +160,8 @@ TROUBLES = (
         NotConfiguredError,
         "function_not_found",
         "There is no such function or alias in this account and region.",
-        "Its name is like reservation-workflow-dev, its alias is live: `resv deploy aws` makes both; `resv doctor aws`"
-        " shows what is deployed where.",
+        "Its name is like reservation-workflow-dev, its alias is live. `resv doctor aws` shows what is deployed where;"
+        " a deploy of that stage to that region makes both.",
     ),
     Trouble(
         r"(?i)region (is )?not (yet )?supported|not (yet )?(supported|available) in (this|the|your) (AWS )?region"

@@ -103,6 +103,11 @@ class CloudflareClient:
         return self.lane.stage
 
     @property
+    def label(self) -> str:
+        """See PlatformClient.label."""
+        return self.lane.label
+
+    @property
     def lists(self) -> bool:
         """See PlatformClient.lists: not without a token for the REST API."""
         return self.instances is not None

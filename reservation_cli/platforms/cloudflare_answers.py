@@ -126,10 +126,12 @@ def no_answer(error: httpx.HTTPError, asked: str) -> ResvError:
 def not_understood(response: httpx.Response, lane: Lane) -> ResvError:
     """Our error for an answer that is not what is documented."""
     kind = response.headers.get("content-type", "no content type")
-    proxy = "Something else may have answered: look at the proxy, and at CLOUDFLARE_API_BASE_URL if it is set."
+    host = response.request.url.host
+    setting = "" if lane.endpoint.endswith(host) else ", and at CLOUDFLARE_API_BASE_URL if it is set"
     return PlatformError(
-        f"Cloudflare answered {response.status_code} with something that is not the JSON it documents ({kind}).",
-        hint=proxy if lane.target == "cloud" else None,
+        f"{lane.label}: {host} answered {response.status_code} with something that is not the JSON it documents"
+        f" ({kind}).",
+        hint=f"Something else may have answered: look at the proxy{setting}." if lane.target == "cloud" else None,
         code="not_understood",
     )
 

@@ -58,7 +58,7 @@ def status_view(lanes: Sequence[Timeline], width: int, now: datetime | None = No
         parts += fact_lines(list(_facts(lane, now)))
         if lane.spans:
             parts += [Text(), Padding(_steps(lane), (0, 0, 0, 2), expand=False)]
-    notes = [f"{lane_name(lane)}: {printable(note)}" for lane in lanes for note in lane.remarks]
+    notes = list(dict.fromkeys(f"{lane_name(lane)}: {printable(note)}" for lane in lanes for note in lane.remarks))
     if notes:
         parts += [Text(), *(Text(note) for note in notes)]
     return Constrain(Group(*parts), width)
@@ -103,7 +103,7 @@ def _wide_row(lane: Timeline) -> Iterator[Text]:
     outcome = reservation_state(lane.outcome) if lane.outcome else None
     yield Text(printable(lane.reservation_id))
     yield Text(PLATFORM_NAMES[lane.platform], LANE_STYLES[lane.platform])
-    yield Text(lane.target)
+    yield Text(lane.stage or lane.target)
     yield Text(seat)
     yield Text(user)
     yield _shown(execution_state(lane.status))
@@ -116,7 +116,7 @@ def _narrow_row(lane: Timeline) -> Iterator[Text]:
     seat, user, hold = _asked(lane)
     on = Text(PLATFORM_NAMES[lane.platform], LANE_STYLES[lane.platform])
     yield Text(printable(lane.reservation_id))
-    yield on.append(f" {lane.target}", DIM)
+    yield on.append(f" {lane.stage or lane.target}", DIM)
     yield Text(seat)
     yield Text(user)
     yield _shown(lane_state(lane))

@@ -25,7 +25,11 @@ _STYLES: dict[Verb, str] = {
     "gone": DIM,
     "unknown": "",
 }
-_UNKNOWN = "Without credentials it can't be told what is there: `unknown` is created, changed or kept as it turns out."
+_BLIND = "Without credentials it can't be told what is there: `unknown` is"
+_UNKNOWN = {
+    "deploy": f"{_BLIND} created, changed or kept as it turns out.",
+    "teardown": f"{_BLIND} deleted if it is there.",
+}
 
 
 def plan_view(plan: Plan, width: int) -> RenderableType:
@@ -56,7 +60,7 @@ def summary(plan: Plan) -> str:
     """How many changes of each kind."""
     counts = Counter(change.verb for change in plan.changes)
     if plan.is_blind:
-        return _UNKNOWN
+        return _UNKNOWN[plan.action]
     if not plan.work:
         return "Nothing to do: all of it is as wanted." if plan.action == "deploy" else "Nothing of it is there."
     told = [f"{counts[verb]} to {verb}" for verb in _STYLES if counts[verb] and verb not in ("keep", "gone", "unknown")]

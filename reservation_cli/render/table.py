@@ -119,9 +119,8 @@ def fact_lines(entries: Sequence[tuple[str, str | Text]]) -> list[Text]:
 def sentences(lanes: Sequence[Timeline]) -> Iterator[str]:
     """What a reader must know before drawing conclusions."""
     present = [lane for lane in lanes if not is_absent(lane)]
-    for lane in present:
-        for note in lane.remarks:
-            yield f"{lane_name(lane)}: {printable(note)}"
+    # Two lanes of one place have the same to say of it.
+    yield from dict.fromkeys(f"{lane_name(lane)}: {printable(note)}" for lane in present for note in lane.remarks)
     if any(lane.target == "local" for lane in present):
         yield "Local engines show how the programming models behave, not how fast the clouds are."
     if len(present) < 2:

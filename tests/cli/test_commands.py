@@ -13,7 +13,7 @@ import pytest
 from reservation_cli import store
 from reservation_cli.domain.deployment import AwsDeployment
 from reservation_cli.domain.reservation import ReservationRequest
-from reservation_cli.errors import PlatformError, TimedOutError
+from reservation_cli.errors import NotConfiguredError, PlatformError, TimedOutError
 from support.fake_platform import FakePlatform
 
 Run = Callable[..., tuple[int, str, str]]
@@ -401,3 +401,44 @@ def test_a_crowd_without_a_list_is_followed_one_by_one(run_resv: Run, cloudflare
     assert code == 0
     assert {lane["outcome"] for lane in json.loads(out)["lanes"]} == {"expired"}
     assert "statuses" not in cloudflare.calls
+
+
+def test_what_is_torn_down_on_one_platform_lives_on_on_the_other(
+    run_resv: Run, environ: dict[str, str], aws: FakePlatform
+) -> None:
+    aws.target, aws.stage = "cloud", "dev"
+    store.remember_deployment(Path(environ["RESV_HOME"]), DEV)
+    a_reservation(run_resv)
+    store.forget_deployment(Path(environ["RESV_HOME"]), "aws", "dev")
+    for command in ("status", "confirm"):
+        code, out, err = run_resv(command)
+        assert (code, "Cloudflare" in out) == (0, True)
+        assert "ran on stage dev of AWS, which is not deployed any more" in err
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_ctrl_c_anywhere_says_so(
+    run_resv: Run, aws: FakePlatform, monkeypatch: pytest.MonkeyPatch, as_json: bool
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(aws, "executions", interrupted)
+    code, out, err = run_resv("list", "--on", "aws", *(["--json"] if as_json else []))
+    assert (code, out) == (130, "")
+    assert (json.loads(err)["error"]["code"] == "interrupted") if as_json else err.startswith("Error: Interrupted.")
+
+
+def test_what_a_platform_says_leaves_the_terminal_alone(run_resv: Run, aws: FakePlatform) -> None:
+    aws.fail = PlatformError("Seat \x1b[31mred\x1b]0;pwn\x07\nline 2")
+    code, _, err = run_resv("list", "--on", "aws")
+    assert code == 5
+    assert err == "Error: Seat  [31mred ]0;pwn  line 2\n"
+
+
+def test_an_error_while_it_is_followed_tells_the_way_back(run_resv: Run, aws: FakePlatform) -> None:
+    name = a_reservation(run_resv, "--hold", "1h")["request"]["reservation_id"]
+    aws.fail_from_second = NotConfiguredError("The credentials have expired.", hint="Look at the network.")
+    code, _, err = run_resv("compare", name, "--confirm-after", "10ms")
+    assert code == 6
+    assert f"Look at the network. {name} goes on; come back to it: resv compare {name}" in err

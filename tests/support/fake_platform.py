@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from reservation_cli.domain.reservation import Platform, Reservation, ReservationRequest, ReservationStatus, Target
 from reservation_cli.domain.timeline import Attempt, Engine, ExecutionStatus, Span, Timeline
 from reservation_cli.errors import ConflictError, NotFoundError, ResvError
+from reservation_cli.platforms import NAMES
 
 STEP = timedelta(milliseconds=5)
 
@@ -17,6 +18,7 @@ STEP = timedelta(milliseconds=5)
 @dataclass
 class FakePlatform:
     """`fail` (set by a test) is raised by every call. `calls` counts them by name. `asked` are the timelines' refs.
+    `fail_from_second` is raised by all timelines but the first.
 
     `unlisted` ids have no status.
     """
@@ -27,12 +29,17 @@ class FakePlatform:
     lists: bool = True
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     fail: ResvError | None = None
+    fail_from_second: ResvError | None = None
     requests: dict[str, ReservationRequest] = field(default_factory=dict)
     reservations: dict[str, Reservation] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     unlisted: set[str] = field(default_factory=set)
     calls: dict[str, int] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
+
+    @property
+    def label(self) -> str:
+        return f"{NAMES[self.platform]} · {self.stage or self.target}"
 
     def reserve(self, request: ReservationRequest) -> Timeline:
         with self._called("reserve"):
@@ -53,6 +60,8 @@ class FakePlatform:
     def timeline(self, ref: str) -> Timeline:
         with self._called("timeline"):
             self.asked.append(ref)
+            if self.fail_from_second is not None and len(self.asked) > 1:
+                raise self.fail_from_second
             self._find(ref)
             return self._timeline(self._name(ref))
 
@@ -147,7 +156,7 @@ class FakePlatform:
             reservation_id=name,
             endpoint="http://127.0.0.1:1",
             engine=Engine("fake", "1"),
-            label=f"{self.platform} · {self.target}",
+            label=self.label,
             stage=self.stage,
             status="succeeded",
             as_of=now,

@@ -143,7 +143,7 @@ def give_error(server: Answers, kind: str, message: str, status: int) -> None:
             NotConfiguredError,
             "function_not_found",
             "no such function or alias",
-            "resv deploy aws",
+            "resv doctor aws",
         ),
         (
             "ResourceNotFoundException",
