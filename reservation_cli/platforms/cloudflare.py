@@ -63,8 +63,12 @@ class CloudflareClient:
         # A context without the certificates that plain HTTP does not need: to load them takes 25 ms a client.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         # No proxy of the environment may stand between this machine and itself.
-        client = httpx.Client(base_url=stack.cloudflare_url, timeout=TIMEOUT_SECONDS, trust_env=False, verify=context)
-        instances = httpx.Client(base_url=explorer, timeout=TIMEOUT_SECONDS, trust_env=False, verify=context)
+        # Without limits: at its limit the pool closes a connection that another thread is just about to use (EBADF).
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+        client, instances = (
+            httpx.Client(base_url=url, timeout=TIMEOUT_SECONDS, trust_env=False, verify=context, limits=limits)
+            for url in (stack.cloudflare_url, explorer)
+        )
         name, _, version = stack.engines["cloudflare"].rpartition(" ")
         lane = Lane("local", stack.cloudflare_url, Engine(name, version), "Cloudflare · local")
         return cls(client, instances, lane, "local")
