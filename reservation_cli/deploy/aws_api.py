@@ -7,65 +7,41 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from reservation_cli.deploy.aws_function import PAUSES, FunctionDeploy, package, unknown_lines
+from reservation_cli.deploy.aws_account import Account, AwsStage
+from reservation_cli.deploy.aws_calls import TABLE_WAIT, created, found, is_not_found, refusals, repeated, stack_of
+from reservation_cli.deploy.aws_function import FunctionDeploy, package, unknown_lines
 from reservation_cli.deploy.aws_parts import (
     LOG_DAYS,
     MANAGED_POLICY,
-    TABLE_WAIT,
-    Account,
-    AwsParts,
     FunctionParts,
     Step,
-    created,
     described,
-    found,
     listed,
-    located,
-    refusals,
     refuse_foreign,
-    stack_of,
 )
 from reservation_cli.deploy.change import Change
 from reservation_cli.domain.deployment import AwsDeployment
 from reservation_cli.errors import NotConfiguredError, PlatformError
-from reservation_cli.platforms.aws_errors import CREDENTIALS_HINT
 
 _LOGS_DETAIL = f"kept for {LOG_DAYS} days"
 _TABLE_KEY = [{"AttributeName": "pk", "KeyType": "HASH"}]
 
 
 @dataclass(frozen=True)
-class AwsApiDeployer:
+class AwsApiDeployer(AwsStage):
     """One stage in one region. `bundle` has handler.mjs and seats-api.mjs; None, for a plan only, when it is not built.
 
     `recreate` consents to the deletion of a durable function that was created without DurableConfig. `pause` is
     called with the seconds to wait before a call that AWS will take in a moment is tried again.
     """
 
-    stage: str
-    region: str
-    environ: Mapping[str, str]
     bundle: Path | None
     recreate: bool = False
     pause: Callable[[float], object] = time.sleep
-
-    @cached_property
-    def _account(self) -> Account | None:
-        """Asked for once, for the plan and for the doing of it."""
-        return Account.of(self.environ, self.region)
-
-    @property
-    def parts(self) -> AwsParts:
-        """What the resources are called."""
-        return AwsParts(self.stage, self.region)
-
-    def where(self) -> list[tuple[str, str]]:
-        """See Deployer.where."""
-        return located(self._account, self.region)
 
     def changes(self) -> list[Change]:
         """See Deployer.changes.
@@ -73,7 +49,7 @@ class AwsApiDeployer:
         Raises PlatformError when the stage was deployed by SAM, when a resource of its name is another project's, and
         when the durable function exists without DurableConfig and `recreate` is not set.
         """
-        account = self._account
+        account = self.account
         if account is None:
             return self._unknown()
         return [step.change for step in self._plan(account, self._functions(account))]
@@ -82,13 +58,11 @@ class AwsApiDeployer:
         """See Deployer.apply. Raises as `changes` does, and NotConfiguredError without credentials or bundle."""
         if self.bundle is None:
             raise NotConfiguredError("The code for Lambda is not built.", hint="Run `npm run build` in aws-durable.")
-        account = self._account
-        if account is None:
-            raise NotConfiguredError("There are no AWS credentials.", hint=CREDENTIALS_HINT, code="credentials")
+        account = self.required_account()
         functions = self._functions(account)
         for step in self._plan(account, functions):
             progress(step.change)
-            with refusals(self.region, f"{step.change.verb} {step.change.kind} {step.change.name}"):
+            with refusals(self.parts, f"{step.change.verb} {step.change.kind} {step.change.name}"):
                 step.do()
         return AwsDeployment(self.stage, self.region, account.id, "api", functions[0].version, datetime.now(UTC))
 
@@ -129,12 +103,12 @@ class AwsApiDeployer:
     def _refuse_stack(self, account: Account) -> None:
         """What SAM has deployed is CloudFormation's to change: edited beneath it, its next update may fail."""
         name = self.parts.stack
-        with refusals(self.region, f"look for the stack {name}"):
+        with refusals(self.parts, f"look for the stack {name}"):
             stack = stack_of(account.client("cloudformation"), name)
         if stack is not None:
             raise PlatformError(
                 f"The stage {self.stage} was deployed by SAM: there is a stack {name} in {self.region}.",
-                hint=f"Deploy with --via sam; or first: resv teardown aws --stage {self.stage} --region {self.region}",
+                hint=f"Deploy with --via sam; or first: {self.parts.teardown}",
                 code="deployed_by_sam",
             )
 
@@ -142,9 +116,13 @@ class AwsApiDeployer:
         name, iam, inline = self.parts.role, account.client("iam"), self.parts.inline_policy
         trust, policy = account.policy("trust", self.stage), account.policy("functions", self.stage)
         tags = listed(self.parts.tags)
-        with refusals(self.region, f"look for IAM role {name}"):
+        with refusals(self.parts, f"look for IAM role {name}"):
             answer = found(iam.get_role, RoleName=name)
             differences = self._role_differences(account, iam, answer["Role"], trust, policy) if answer else []
+
+        def give(policy_: Callable[[], object]) -> None:
+            # A role that has just been made is not yet known to all of IAM.
+            repeated(policy_, lambda error: answer is None and is_not_found(error), self.pause)
 
         def make() -> None:
             if answer is None:
@@ -152,10 +130,8 @@ class AwsApiDeployer:
             else:
                 iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(trust))
                 iam.tag_role(RoleName=name, Tags=tags)
-            self._known(lambda: iam.attach_role_policy(RoleName=name, PolicyArn=account.managed_policy))
-            self._known(
-                lambda: iam.put_role_policy(RoleName=name, PolicyName=inline, PolicyDocument=json.dumps(policy))
-            )
+            give(partial(iam.attach_role_policy, RoleName=name, PolicyArn=account.managed_policy))
+            give(partial(iam.put_role_policy, RoleName=name, PolicyName=inline, PolicyDocument=json.dumps(policy)))
 
         where = f"account {account.id}"
         if answer is None:
@@ -164,14 +140,6 @@ class AwsApiDeployer:
         if differences:
             return Step(Change("update", "IAM role", name, f"{where}, {', '.join(differences)}"), make)
         return Step(Change("keep", "IAM role", name, where))
-
-    def _known(self, call: Callable[[], object]) -> None:
-        """Make `call`, tried again while IAM does not yet know everywhere of the role that was just made."""
-        for seconds in PAUSES:
-            if found(call) is not None:
-                return
-            self.pause(seconds)
-        call()
 
     def _role_differences(
         self, account: Account, iam: Any, role: Mapping[str, Any], trust: dict[str, object], policy: dict[str, object]
@@ -194,7 +162,7 @@ class AwsApiDeployer:
         name, dynamodb = self.parts.table, account.client("dynamodb")
         arn, tags = account.arn("dynamodb", f"table/{name}"), listed(self.parts.tags)
         detail = f"{self.region}, on demand"
-        with refusals(self.region, f"look for table {name}"):
+        with refusals(self.parts, f"look for table {name}"):
             answer = found(dynamodb.describe_table, TableName=name)
             there = found(dynamodb.list_tags_of_resource, ResourceArn=arn) if answer else None
         status = answer["Table"]["TableStatus"] if answer else "DELETING"
@@ -238,7 +206,7 @@ class AwsApiDeployer:
     def _log_group(self, account: Account, function: FunctionParts) -> Step:
         name, logs = function.log_group, account.client("logs")
         arn = account.arn("logs", f"log-group:{name}")
-        with refusals(self.region, f"look for log group {name}"):
+        with refusals(self.parts, f"look for log group {name}"):
             # The group whose name is the prefix itself comes first.
             groups = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
             group = next((each for each in groups if each["logGroupName"] == name), None)

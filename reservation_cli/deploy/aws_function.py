@@ -11,34 +11,33 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from reservation_cli.deploy.aws_parts import (
-    Account,
-    AwsParts,
-    FunctionParts,
-    Step,
+from reservation_cli.deploy.aws_account import Account
+from reservation_cli.deploy.aws_calls import (
     created,
     found,
     function_tags,
+    is_being_deleted,
     is_there_already,
     refusals,
-    refuse_foreign,
+    repeated,
     told,
     wait_until_gone,
 )
+from reservation_cli.deploy.aws_parts import AwsParts, FunctionParts, Step, refuse_foreign
 from reservation_cli.deploy.change import Change
 from reservation_cli.domain.deployment import QUALIFIER
 from reservation_cli.errors import NotConfiguredError, PlatformError
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
 
 RUNTIME = "nodejs24.x"
 ARCHITECTURE = "arm64"
 MEMORY_MB = 256
 TIMEOUT_SECONDS = 30
 DURABLE = {"ExecutionTimeout": 32 * 86_400, "RetentionPeriodInDays": 14}
-
-#: Pauses in seconds before a call is tried again that AWS will take in a moment: a minute in all.
-PAUSES = (1.0, 2.0, 3.0, 5.0, 8.0, 10.0, 10.0, 10.0, 10.0)
 
 #: A new role is not yet known everywhere: to Lambda, or to KMS, which encrypts the environment for it.
 _ROLE_UNKNOWN = re.compile(
@@ -125,7 +124,7 @@ class FunctionDeploy:
 
         Raises PlatformError when the function is another project's, or is to be durable and was created without.
         """
-        with refusals(self.parts.region, f"look for {self.function.kind} {self.function.name}"):
+        with refusals(self.parts, f"look for {self.function.kind} {self.function.name}"):
             there = self._look()
         new = self._needs_version(there)
         return [self._function_step(there), self._version_step(there, new), self._alias_step(there, new)]
@@ -135,9 +134,9 @@ class FunctionDeploy:
         answer = found(client.get_function, FunctionName=name)
         if answer is None:
             return Found()
-        config, tags = answer["Configuration"], function_tags(client, answer)
-        if config.get("State") == "Deleting":
+        if is_being_deleted(answer):
             return Found(leaving=True)
+        config, tags = answer["Configuration"], function_tags(client, answer)
         if "project" in tags:
             refuse_foreign(self.function.kind, name, tags)
         # Before the question whose it is: `recreate` is the consent to delete one that was made by hand.
@@ -146,8 +145,7 @@ class FunctionDeploy:
                 return Found(broken=True)
             raise PlatformError(
                 f"The function {name} exists without DurableConfig, which can be given at its creation only.",
-                hint=f"It is deleted and created anew by: resv deploy aws --stage {self.parts.stage} "
-                f"--region {self.parts.region} --via api --recreate",
+                hint=f"It is deleted and created anew by: {self.parts.aimed('resv deploy aws')} --via api --recreate",
                 code="durable_config_missing",
             )
         refuse_foreign(self.function.kind, name, tags)
@@ -310,17 +308,14 @@ class FunctionDeploy:
 
     def _settled(self, call: Callable[[], Any]) -> Any:
         """What `call` answers, tried again while AWS will take it in a moment: a new role, an update under way."""
-        from botocore.exceptions import ClientError, WaiterError
+        return repeated(call, self._will_pass, self.pause)
 
-        for seconds in PAUSES:
-            try:
-                return call()
-            except ClientError as error:
-                said = told(error)
-                if said.startswith("ResourceConflictException") and not is_there_already(error):
-                    with suppress(WaiterError):  # when it cannot be waited for, the next try tells why
-                        self._ready()
-                elif not _ROLE_UNKNOWN.search(said):
-                    raise
-            self.pause(seconds)
-        return call()
+    def _will_pass(self, error: ClientError) -> bool:
+        from botocore.exceptions import WaiterError
+
+        said = told(error)
+        if said.startswith("ResourceConflictException") and not is_there_already(error):
+            with suppress(WaiterError):  # when it cannot be waited for, the next try tells why
+                self._ready()
+            return True
+        return bool(_ROLE_UNKNOWN.search(said))

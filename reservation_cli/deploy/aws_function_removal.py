@@ -7,15 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from reservation_cli.deploy.aws_parts import (
-    Account,
-    FunctionParts,
-    found,
-    function_tags,
-    not_ours,
-    told,
-    wait_until_gone,
-)
+from reservation_cli.deploy.aws_account import Account
+from reservation_cli.deploy.aws_calls import found, function_tags, is_being_deleted, told, wait_until_gone
+from reservation_cli.deploy.aws_parts import FunctionParts, not_ours
 from reservation_cli.deploy.change import Verb
 from reservation_cli.domain.deployment import QUALIFIER
 from reservation_cli.errors import PlatformError
@@ -46,7 +40,7 @@ def foreign(reason: str) -> Finding:
 
 def part_of_foreign(reason: str) -> Finding:
     """What is no resource of its own stays with it, and need not be reported too."""
-    return Finding("keep", f"It is not resv's: {reason}.")
+    return Finding("keep", f"It stays: {reason}.")
 
 
 def function_lines(function: FunctionParts) -> list[tuple[str, str]]:
@@ -62,7 +56,7 @@ def function_lines(function: FunctionParts) -> list[tuple[str, str]]:
 class FunctionRemoval:
     """What is there of one function. `client` is botocore's for Lambda, `logs` that for CloudWatch Logs.
 
-    `trusted`: it is of our stack, and so ours whatever its tags say.
+    `pause` is called with the seconds to wait before it is asked again whether the function is gone.
     """
 
     function: FunctionParts
@@ -70,7 +64,6 @@ class FunctionRemoval:
     client: Any
     logs: Any
     pause: Callable[[float], object]
-    trusted: bool = False
 
     @cached_property
     def _there(self) -> Mapping[str, Any] | None:
@@ -80,10 +73,31 @@ class FunctionRemoval:
 
     @cached_property
     def _foreign(self) -> str:
-        """Why the function is somebody else's; "" when it is ours, or gone."""
-        if self._there is None or self.trusted:
+        """Why the function is not to be touched; "" when it is ours, or gone."""
+        from botocore.exceptions import ClientError
+
+        if self._there is None:
             return ""
-        return not_ours(function_tags(self.client, self._there))
+        try:
+            tags = found(function_tags, client=self.client, answer=self._there)
+        except ClientError as error:
+            if not told(error).startswith("AccessDenied"):
+                raise
+            return "whose it is cannot be told without the permission lambda:ListTags"
+        return "" if tags is None else not_ours(tags)
+
+    @property
+    def _is_going(self) -> bool:
+        """Whether its deletion has begun."""
+        return self._there is not None and is_being_deleted(self._there)
+
+    def _as_part(self) -> Finding | None:
+        """What becomes of what hangs on the function when it is not removed by itself; None when it is."""
+        if self._foreign:
+            return part_of_foreign(self._foreign)
+        if self._there is None:
+            return Finding()
+        return Finding(detail="goes with the function, whose deletion has begun") if self._is_going else None
 
     def executions(self) -> Finding:
         """Those that have not ended: the deletion of a function waits for them."""
@@ -94,10 +108,10 @@ class FunctionRemoval:
 
     def alias(self) -> Finding:
         """`live`, by which executions are started."""
+        if (finding := self._as_part()) is not None:
+            return finding
         name = {"FunctionName": self.function.name, "Name": QUALIFIER}
-        if self._foreign:
-            return part_of_foreign(self._foreign)
-        answer = found(self.client.get_alias, **name) if self._there else None
+        answer = found(self.client.get_alias, **name)
         if answer is None:
             return Finding()
         return Finding(
@@ -106,9 +120,9 @@ class FunctionRemoval:
 
     def versions(self) -> Finding:
         """The published versions."""
-        if self._foreign:
-            return part_of_foreign(self._foreign)
-        numbers = found(self._published) or [] if self._there else []
+        if (finding := self._as_part()) is not None:
+            return finding
+        numbers = found(self._published) or []
 
         def delete() -> None:
             for number in numbers:
@@ -126,20 +140,20 @@ class FunctionRemoval:
         def delete() -> None:
             # Once more: some may have been started before `live` was gone.
             self._stop(self._running())
-            found(self.client.delete_function, FunctionName=self.function.name)
+            if not self._is_going:
+                found(self.client.delete_function, FunctionName=self.function.name)
             # Its role and its table are needed until then.
             wait_until_gone(self.client, self.function.name, self.pause)
 
         return Finding("delete", self.account.region, delete)
 
     def log_group(self) -> Finding:
-        """The function's log group: another project's when the function is."""
+        """The function's log group. One without tags was made by Lambda, and is ours unless the function is not."""
         name = self.function.log_group
         groups = self.logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
         if all(group["logGroupName"] != name for group in groups):
             return Finding()
         tags = found(self.logs.list_tags_for_resource, resourceArn=self.account.arn("logs", f"log-group:{name}"))
-        # One that Lambda has made by itself has no tags, and is the function's.
         tagged = tags["tags"] if tags else {}
         if reason := (not_ours(tagged) if "project" in tagged else "") or self._foreign:
             return foreign(reason)

@@ -5,34 +5,23 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from reservation_cli.deploy.aws_account import Account, AwsStage
+from reservation_cli.deploy.aws_calls import found, refusals, stack_of
 from reservation_cli.deploy.aws_function import description
-from reservation_cli.deploy.aws_parts import (
-    LOG_DAYS,
-    MANAGED_POLICY,
-    SAM_STACK,
-    Account,
-    AwsParts,
-    described,
-    found,
-    located,
-    refusals,
-    refuse_foreign,
-    stack_of,
-)
+from reservation_cli.deploy.aws_parts import LOG_DAYS, MANAGED_POLICY, NOT_YET, SAM_STACK, described, refuse_foreign
 from reservation_cli.deploy.change import Change, Verb
 from reservation_cli.deploy.preflight import Tool
 from reservation_cli.deploy.sam_cli import Event, Sam
 from reservation_cli.domain.deployment import QUALIFIER, AwsDeployment
 from reservation_cli.errors import Interrupted, NotConfiguredError, PlatformError
 from reservation_cli.local.halves import BUNDLE, infra_folder
-from reservation_cli.platforms.aws_errors import CREDENTIALS_HINT
 
 Progress = Callable[[Change], None]
 
@@ -48,8 +37,6 @@ RESOURCES = (
 _CHECK_SECONDS = 120.0
 _DEPLOY_SECONDS = 3600.0
 
-#: A stack that has nothing but a change set does not exist yet, for SAM as well.
-_NOT_YET = "REVIEW_IN_PROGRESS"
 _DEAD_ENDS = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED")
 _BEGUN: dict[str, Verb] = {"CREATE_IN_PROGRESS": "create", "UPDATE_IN_PROGRESS": "update"}
 
@@ -57,28 +44,11 @@ _VERSION_HASH = re.compile(r"(?<=Version)\w{10}$")
 
 
 @dataclass(frozen=True)
-class SamDeployer:
+class SamDeployer(AwsStage):
     """One stage in one region. `bundle` has handler.mjs and seats-api.mjs; it may be None for a plan only."""
 
-    stage: str
-    region: str
-    environ: Mapping[str, str]
     bundle: Path | None
     sam: Tool
-
-    @cached_property
-    def _account(self) -> Account | None:
-        """Asked for once, for the plan and for the doing of it."""
-        return Account.of(self.environ, self.region)
-
-    @property
-    def parts(self) -> AwsParts:
-        """What the resources are called."""
-        return AwsParts(self.stage, self.region)
-
-    def where(self) -> list[tuple[str, str]]:
-        """See Deployer.where."""
-        return located(self._account, self.region)
 
     def changes(self) -> list[Change]:
         """See Deployer.changes.
@@ -86,7 +56,7 @@ class SamDeployer:
         Raises PlatformError when the stack is another project's or in no state to be deployed to, and when parts of
         the stage exist that are not of the stack.
         """
-        account = self._account
+        account = self.account
         if account is None:
             return self._lines("unknown", "unknown", "")
         return self._plan(account)
@@ -99,32 +69,23 @@ class SamDeployer:
         """
         if self.bundle is None or not (self.bundle / "handler.mjs").is_file():
             raise NotConfiguredError("The code for Lambda is not built.", hint="Run `npm run build` in aws-durable.")
-        account = self._account
-        if account is None:
-            raise NotConfiguredError("There are no AWS credentials.", hint=CREDENTIALS_HINT, code="credentials")
+        account = self.required_account()
         _, stack, *resources = self._plan(account)
-        sam = Sam(self.sam, self.environ, self.region, account.secrets)
-        try:
-            folder = tempfile.TemporaryDirectory(prefix="resv-sam-", dir=self.environ.get("TMPDIR"))
-        except OSError as error:
-            raise NotConfiguredError(
-                f"No temporary folder can be made in {error.filename}: {error.strerror}.",
-                hint="Set TMPDIR to a folder of yours.",
-            ) from error
-        with folder as name:
-            self._deploy(sam, _lay_out(Path(name), self.bundle), stack, resources, progress)
+        sam = Sam(self.sam, self.environ, self.parts, account.secrets)
+        with _laid_out(self.bundle, self.environ.get("TMPDIR") or None) as folder:
+            self._deploy(sam, folder, stack, resources, progress)
         function = self.parts.functions[0].name
-        with refusals(self.region, f"look for the version of {function}:{QUALIFIER}"):
+        with refusals(self.parts, f"look for the version of {function}:{QUALIFIER}"):
             alias = account.client("lambda").get_alias(FunctionName=function, Name=QUALIFIER)
         version = str(alias["FunctionVersion"])
         return AwsDeployment(self.stage, self.region, account.id, "sam", version, datetime.now(UTC))
 
     def _plan(self, account: Account) -> list[Change]:
         name, stacks = self.parts.stack, account.client("cloudformation")
-        with refusals(self.region, f"look for the stack {name}"):
+        with refusals(self.parts, f"look for the stack {name}"):
             bucket = stack_of(stacks, SAM_STACK)
-            stack = stack_of(stacks, name) or {"StackStatus": _NOT_YET}
-        if stack["StackStatus"] == _NOT_YET:
+            stack = stack_of(stacks, name) or {"StackStatus": NOT_YET}
+        if stack["StackStatus"] == NOT_YET:
             self._refuse_strays(account)
             return self._lines("keep" if bucket else "create", "create", "")
         self._refuse_state(stack)
@@ -163,14 +124,14 @@ class SamDeployer:
         if status in _DEAD_ENDS:
             raise PlatformError(
                 f"The stack {name} cannot be deployed to: it is {status}.",
-                hint=f"Remove it, then deploy again: {self._teardown}",
+                hint=f"Remove it, then deploy again: {self.parts.teardown}",
                 code="stack_broken",
             )
 
     def _refuse_strays(self, account: Account) -> None:
         """CloudFormation takes over nothing that exists: the creation of the stack would fail half-way."""
         parts, lambda_, logs = self.parts, account.client("lambda"), account.client("logs")
-        with refusals(self.region, f"look for what there is of stage {self.stage}"):
+        with refusals(self.parts, f"look for what there is of stage {self.stage}"):
             strays = [
                 f"{each.kind} {each.name}"
                 for each in parts.functions
@@ -187,7 +148,7 @@ class SamDeployer:
         if strays:
             raise PlatformError(
                 f"Stage {self.stage} is in {self.region} already, in no stack: {', '.join(strays)}.",
-                hint=f"Deploy with --via api; or first: {self._teardown}",
+                hint=f"Deploy with --via api; or first: {self.parts.teardown}",
                 code="deployed_by_api",
             )
 
@@ -208,24 +169,31 @@ class SamDeployer:
         except KeyboardInterrupt as error:
             raise Interrupted(
                 f"Interrupted; CloudFormation may go on with the stack {stack.name} in {self.region} by itself.",
-                hint=f"Deploy again when it has ended, or remove it: {self._teardown}",
+                hint=f"Deploy again when it has ended, or remove it: {self.parts.teardown}",
             ) from error
 
-    @property
-    def _teardown(self) -> str:
-        return f"resv teardown aws --stage {self.stage} --region {self.region}"
 
-
-def _lay_out(root: Path, bundle: Path) -> Path:
+@contextmanager
+def _laid_out(bundle: Path, beneath: str | None) -> Iterator[Path]:
     """Template and code as they lie in a checkout, since one names the other; gives the template's folder.
 
-    A copy: sam writes beside the template, and an installation may be read-only.
+    A copy, `beneath` the folder for what is temporary: sam writes beside the template, and an installation may be
+    read-only. Raises NotConfiguredError when it cannot be made.
     """
-    infra = root / "infra"
-    infra.mkdir()
-    shutil.copy(infra_folder() / "template.yaml", infra)
-    shutil.copytree(bundle, root / "aws-durable" / BUNDLE)
-    return infra
+    with ExitStack() as until_then:
+        try:
+            root = Path(until_then.enter_context(tempfile.TemporaryDirectory(prefix="resv-sam-", dir=beneath)))
+            infra = root / "infra"
+            infra.mkdir()
+            shutil.copy(infra_folder() / "template.yaml", infra)
+            shutil.copytree(bundle, root / "aws-durable" / BUNDLE)
+        except OSError as error:
+            raise NotConfiguredError(
+                f"No folder can be made for the SAM CLI: {error}.",
+                hint="Set TMPDIR to a folder of yours with room in it.",
+                code="no_folder",
+            ) from error
+        yield infra
 
 
 def _begun(resources: Iterable[Change], progress: Progress) -> Callable[[Event], None]:

@@ -3,84 +3,56 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
+from reservation_cli.deploy.aws_account import Account, AwsStage
+from reservation_cli.deploy.aws_calls import TABLE_WAIT, found, refusals, stack_of
 from reservation_cli.deploy.aws_function_removal import Finding, FunctionRemoval, foreign, function_lines
-from reservation_cli.deploy.aws_parts import (
-    SAM_STACK,
-    TABLE_WAIT,
-    Account,
-    AwsParts,
-    Step,
-    described,
-    found,
-    located,
-    not_ours,
-    refusals,
-    refuse_foreign,
-    stack_of,
-)
+from reservation_cli.deploy.aws_parts import NOT_YET, SAM_STACK, Step, described, not_ours, refuse_foreign
 from reservation_cli.deploy.change import Change, Leftover
 from reservation_cli.errors import NotConfiguredError, PlatformError, ResvError
-from reservation_cli.platforms.aws_errors import CREDENTIALS_HINT
 
 #: Half an hour in all: a stack waits for whatever its functions still do.
 STACK_WAIT = {"Delay": 5, "MaxAttempts": 360}
 
 _OBJECTS_A_CALL = 1000
+#: The code of the error for a stack that CloudFormation has given up: what is left of it can be removed by name.
+_STUCK = "stack_stuck"
 
 
 @dataclass(frozen=True)
-class AwsRemover:
-    """One stage in one region, whichever way it was deployed."""
+class AwsRemover(AwsStage):
+    """One stage in one region, whichever way it was deployed. `pause` is called with the seconds to wait for AWS."""
 
-    stage: str
-    region: str
-    environ: Mapping[str, str]
     pause: Callable[[float], object] = time.sleep
-
-    @cached_property
-    def _account(self) -> Account | None:
-        """Asked for once, for the plan and for the doing of it."""
-        return Account.of(self.environ, self.region)
-
-    @property
-    def parts(self) -> AwsParts:
-        """What the resources are called."""
-        return AwsParts(self.stage, self.region)
-
-    def where(self) -> list[tuple[str, str]]:
-        """See Remover.where."""
-        return located(self._account, self.region)
 
     def removals(self) -> list[Change]:
         """See Remover.removals. Raises PlatformError when the stack is another project's or protected."""
-        account = self._account
+        account = self.account
         if account is None:
             return self._unknown()
         return [step.change for step in self._plan(account)]
 
     def remove(self, progress: Callable[[Change], None]) -> list[Leftover]:
         """See Remover.remove. Raises as `removals` does, and NotConfiguredError without (valid) credentials."""
-        account = self._account
-        if account is None:
-            raise NotConfiguredError("There are no AWS credentials.", hint=CREDENTIALS_HINT, code="credentials")
-        leftovers = []
-        for step in self._plan(account):
+        account = self.required_account()
+        leftovers: list[Leftover] = []
+        steps = self._plan(account)
+        for number, step in enumerate(steps, 1):
             change = step.change
             progress(change)
             try:
-                with refusals(self.region, f"{change.verb} {change.kind} {change.name}"):
+                with refusals(self.parts, f"{change.verb} {change.kind} {change.name}"):
                     step.do()
             except NotConfiguredError:
                 raise  # without credentials nothing more can be done
             except ResvError as error:
                 leftovers.append(Leftover(change.kind, change.name, error.message))
-                if change.kind == "stack" and error.code != "stack_stuck":
-                    break  # what a stack still holds is not to be taken from beneath it
+                if change.kind == "stack" and error.code != _STUCK:
+                    return [*leftovers, *_left_to_the_stack(steps[number:])]
         return leftovers
 
     def _unknown(self) -> list[Change]:
@@ -104,18 +76,16 @@ class AwsRemover:
     def _plan(self, account: Account) -> list[Step]:
         stack = self._stack(account)
         client, logs = account.client("lambda"), account.client("logs")
-        # What has a name of ours while our stack is there is of that stack, and so ours.
-        trusted = stack.verb == "delete"
         workflow, seats = (
-            FunctionRemoval(function, account, client, logs, self.pause, trusted) for function in self.parts.functions
+            FunctionRemoval(function, account, client, logs, self.pause) for function in self.parts.functions
         )
         looks = [
             workflow.executions,
             lambda: stack,
             lambda: self._artifacts(account),
             *(look for function in (workflow, seats) for look in (function.alias, function.versions, function.itself)),
-            lambda: self._role(account, trusted),
-            lambda: self._table(account, trusted),
+            lambda: self._role(account),
+            lambda: self._table(account),
             workflow.log_group,
             seats.log_group,
         ]
@@ -124,7 +94,7 @@ class AwsRemover:
     def _step(self, kind: str, name: str, look: Callable[[], Finding]) -> Step:
         """The step for what `look` finds. Where it may not look, it removes nothing, and the others go on."""
         try:
-            with refusals(self.region, f"look for {kind} {name}"):
+            with refusals(self.parts, f"look for {kind} {name}"):
                 finding = look()
         except NotConfiguredError:
             raise
@@ -135,11 +105,13 @@ class AwsRemover:
     def _stack(self, account: Account) -> Finding:
         """Looked at before all else: what a protected stack holds is not to be taken from beneath it."""
         name, client = self.parts.stack, account.client("cloudformation")
-        with refusals(self.region, f"look for stack {name}"):
+        with refusals(self.parts, f"look for stack {name}"):
             stack = stack_of(client, name)
         if stack is None:
             return Finding()
-        refuse_foreign("stack", name, described(stack.get("Tags", [])))
+        tags = described(stack.get("Tags", []))
+        if stack["StackStatus"] != NOT_YET or "project" in tags:
+            refuse_foreign("stack", name, tags)
         if stack.get("EnableTerminationProtection"):
             raise PlatformError(
                 f"The stack {name} is protected against deletion; nothing was removed.",
@@ -157,15 +129,17 @@ class AwsRemover:
         try:
             client.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig=STACK_WAIT)
         except WaiterError as error:
+            last: Any = error.last_response
+            if "DELETE_FAILED" not in (each["StackStatus"] for each in last.get("Stacks", [])):
+                raise  # CloudFormation is still at work, or has not begun
             answer = found(client.describe_stack_resources, StackName=name) or {"StackResources": []}
             stuck = [each for each in answer["StackResources"] if each["ResourceStatus"] == "DELETE_FAILED"]
-            if not stuck:
-                raise
             named = (
                 f"{each['LogicalResourceId']} ({each.get('PhysicalResourceId')}): {each.get('ResourceStatusReason')}"
                 for each in stuck
             )
-            raise PlatformError(f"CloudFormation could not delete {'; '.join(named)}", code="stack_stuck") from error
+            what = "; ".join(named) or f"the stack {name}"
+            raise PlatformError(f"CloudFormation could not delete {what}", code=_STUCK) from error
 
     def _artifacts(self, account: Account) -> Finding:
         """What SAM has uploaded for this stage. Its bucket keeps versions: each is deleted."""
@@ -195,13 +169,12 @@ class AwsRemover:
 
         return Finding("delete", f"{len(objects)} object versions in {bucket}", delete) if objects else Finding()
 
-    def _role(self, account: Account, trusted: bool) -> Finding:
+    def _role(self, account: Account) -> Finding:
         name, iam = self.parts.role, account.client("iam")
         answer = found(iam.get_role, RoleName=name)
         if answer is None:
             return Finding()
-        reason = "" if trusted else not_ours(described(answer["Role"].get("Tags", [])))
-        if reason:
+        if reason := not_ours(described(answer["Role"].get("Tags", []))):
             return foreign(reason)
 
         def delete() -> None:
@@ -215,13 +188,13 @@ class AwsRemover:
 
         return Finding("delete", f"account {account.id}", delete)
 
-    def _table(self, account: Account, trusted: bool) -> Finding:
+    def _table(self, account: Account) -> Finding:
         name, dynamodb = self.parts.table, account.client("dynamodb")
         answer = found(dynamodb.describe_table, TableName=name)
         if answer is None:
             return Finding()
         is_going = answer["Table"]["TableStatus"] == "DELETING"
-        if not (is_going or trusted):
+        if not is_going:
             tags = found(dynamodb.list_tags_of_resource, ResourceArn=answer["Table"]["TableArn"])
             if reason := not_ours(described(tags["Tags"] if tags else [])):
                 return foreign(reason)
@@ -240,6 +213,12 @@ class AwsRemover:
 def _pages(client: Any, operation: str, **parameters: str) -> list[dict[str, Any]]:
     """All pages, read before anything is deleted; none when there is no such thing."""
     return found(lambda: list(client.get_paginator(operation).paginate(**parameters))) or []
+
+
+def _left_to_the_stack(steps: Iterable[Step]) -> list[Leftover]:
+    """What is not taken from beneath a stack that is there still."""
+    changes = (step.change for step in steps if step.change.verb not in ("gone", "keep"))
+    return [Leftover(each.kind, each.name, "it is left to the stack") for each in changes]
 
 
 def _fail(error: ResvError) -> None:

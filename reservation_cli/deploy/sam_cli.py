@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from reservation_cli.deploy.aws_parts import AwsParts
 from reservation_cli.deploy.preflight import Tool
 from reservation_cli.errors import NotConfiguredError, PlatformError, ResvError, TimedOutError
 from reservation_cli.local import tool
@@ -47,14 +48,14 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Sam:
-    """The SAM CLI, working in `region`. It has its credentials as we have ours: from `environ` and AWS's files.
+    """The SAM CLI, working on a stage. It has its credentials as we have ours: from `environ` and AWS's files.
 
     `secrets` are those that it has, which nothing that is told of it may contain.
     """
 
     tool: Tool
     environ: Mapping[str, str]
-    region: str
+    parts: AwsParts
     secrets: Sequence[str] = field(default=(), repr=False)
 
     def run(self, folder: Path, arguments: Sequence[str], seconds: float, heard: Callable[[Event], None]) -> None:
@@ -71,8 +72,8 @@ class Sam:
             if (event := Event.of(plain)) is not None:
                 heard(event)
 
-        doing = f"AWS · {self.region}, sam {arguments[0]}"
-        argv: list[str | Path] = [self.tool.path, *arguments, "--region", self.region]
+        doing = f"AWS · {self.parts.region}, sam {arguments[0]}"
+        argv: list[str | Path] = [self.tool.path, *arguments, "--region", self.parts.region]
         try:
             code = tool.run(argv, {**self.environ, **_QUIET}, seconds, hear, folder)
         except TimeoutError as error:
@@ -84,7 +85,7 @@ class Sam:
                 code="sam_missing",
             ) from error
         if code != 0:
-            raise _failure(doing, self._told([line for line in said if line]) or f"exit code {code}")
+            raise self._failure(doing, self._told([line for line in said if line]) or f"exit code {code}")
 
     def _told(self, said: Sequence[str]) -> str:
         """What says most of why it failed: CloudFormation's first reason, a rule of the linter, sam's own error."""
@@ -101,11 +102,13 @@ class Sam:
             told = told.replace(secret, "***")
         return told
 
-
-def _failure(doing: str, told: str) -> ResvError:
-    if (known := explain(told)) is not None:
-        return known.kind(f"{doing}: {known.cause}", hint=known.fix, code=known.code)
-    if _DENIED.search(told):
-        hint = "`resv doctor aws` names the permissions that are needed."
-        return PlatformError(f"{doing}: {told[:400]}", hint=hint, code="access_denied")
-    return PlatformError(f"{doing} failed: {told[:400]}", hint="Mend that and run the command again.", code="sam")
+    def _failure(self, doing: str, told: str) -> ResvError:
+        if (known := explain(told)) is not None:
+            # The function is the stack's: what mends it without SAM does not go.
+            anew = f"Remove the stage and deploy it anew: {self.parts.teardown}"
+            hint = anew if known.code == "durable_config_missing" else self.parts.aimed(known.fix)
+            return known.kind(f"{doing}: {known.cause}", hint=hint, code=known.code)
+        if _DENIED.search(told):
+            hint = "`resv doctor aws` names the permissions that are needed."
+            return PlatformError(f"{doing}: {told[:400]}", hint=hint, code="access_denied")
+        return PlatformError(f"{doing} failed: {told[:400]}", hint="Mend that and run the command again.", code="sam")

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from reservation_cli.deploy.aws_parts import Account, asking, found
+from reservation_cli.deploy.aws_account import Account
+from reservation_cli.deploy.aws_calls import asking, found
 from reservation_cli.doctor.check import Check, Setting, attempt, lacking, refused
 from reservation_cli.doctor.permissions import Caller, permissions
 from reservation_cli.doctor.settings import endpoints, region

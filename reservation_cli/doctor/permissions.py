@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from reservation_cli.deploy.aws_parts import Account, asking
+from reservation_cli.deploy.aws_account import Account
+from reservation_cli.deploy.aws_calls import asking
 from reservation_cli.doctor.check import Check, attempt, lacking
 from reservation_cli.errors import ResvError
 from reservation_cli.local.halves import infra_folder

@@ -193,7 +193,7 @@ def test_permissions_that_cannot_be_asked_for_are_listed(machine: Machine, on_aw
     on_aws.prepared["POST", "/IAM"] = (200, {}, b"not XML at all")
     code, checks = machine.checks("aws")
     assert code == 0
-    assert "the answer is none of AWS's. Needed: " in checks["aws may deploy"]["detail"]
+    assert "it is not what AWS's API answers. Needed: " in checks["aws may deploy"]["detail"]
 
 
 def test_a_role_is_looked_up_by_its_session(machine: Machine, on_aws: Answers) -> None:

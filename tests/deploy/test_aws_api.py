@@ -14,13 +14,14 @@ import pytest
 from botocore.exceptions import EndpointConnectionError, WaiterError
 
 from reservation_cli.deploy import aws_function
+from reservation_cli.deploy.aws_account import Account
 from reservation_cli.deploy.aws_api import AwsApiDeployer
-from reservation_cli.deploy.aws_function import PAUSES
-from reservation_cli.deploy.aws_parts import LOG_DAYS, MANAGED_POLICY, Account, AwsParts, refusals
+from reservation_cli.deploy.aws_calls import PAUSES, refusals
+from reservation_cli.deploy.aws_parts import LOG_DAYS, MANAGED_POLICY, AwsParts
 from reservation_cli.deploy.aws_teardown import AwsRemover
 from reservation_cli.deploy.change import UNKNOWN, Change, Deployer
 from reservation_cli.errors import NotConfiguredError, PlatformError, ResvError, TimedOutError
-from support.moto_front import ACCOUNT, REGION, SECRET, Call, Fault, Front, Refusal, Reply, denied, no_trouble
+from support.moto_front import ACCOUNT, REGION, SECRET, Call, Fault, Front, Refusal, Reply, denied, empty, no_trouble
 
 pytestmark = pytest.mark.moto
 
@@ -319,7 +320,7 @@ def test_what_takes_too_long_is_told() -> None:
     tired = WaiterError(name="it", reason="Max attempts exceeded", last_response={})
     with (
         pytest.raises(TimedOutError, match="AWS · us-east-2, create it: it is not ready yet"),
-        refusals(REGION, "create it"),
+        refusals(AwsParts("dev", REGION), "create it"),
     ):
         raise tired
 
@@ -492,10 +493,11 @@ def test_a_region_without_durable_functions(aws_front: Front, bundle: Path) -> N
 
 
 def test_a_region_without_lambda() -> None:
-    with pytest.raises(PlatformError, match=r"lambda\.xx-east-1\.") as raised, refusals("xx-east-1", "look"):
+    parts = AwsParts("dev", "xx-east-1")
+    with pytest.raises(PlatformError, match=r"lambda\.xx-east-1\.") as raised, refusals(parts, "look"):
         raise EndpointConnectionError(endpoint_url="https://lambda.xx-east-1.amazonaws.com/")
     assert raised.value.code == "unreachable"
-    assert "us-east-2" in (raised.value.hint or "")
+    assert "is xx-east-1 a region with Lambda?" in (raised.value.hint or "")
 
 
 @pytest.mark.parametrize("partition", ["aws-cn", "aws-us-gov"])
@@ -581,3 +583,80 @@ def test_a_function_that_is_being_deleted_is_waited_for(aws_front: Front, bundle
     aws_front.trouble = no_trouble
     assert len(asked) == 3
     assert_deployed(aws_front)
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        *("DescribeStacks", "GetRole", "ListAttachedRolePolicies", "GetRolePolicy", "DescribeTable"),
+        *("ListTagsOfResource", "DescribeLogGroups", "ListTagsForResource"),
+        *("GetFunction", "ListVersionsByFunction", "GetAlias"),
+    ],
+)
+def test_an_empty_answer_is_told(aws_front: Front, bundle: Path, operation: str) -> None:
+    deployer(aws_front, bundle).apply(ignore)
+    aws_front.forget()
+    aws_front.trouble = lambda _, call: empty(call) if call.operation == operation else None
+    with pytest.raises(PlatformError, match="cannot be read") as raised:
+        deployer(aws_front, bundle).apply(ignore)
+    assert raised.value.code == "not_understood"
+    assert_readable(raised.value)
+    assert aws_front.writes == []
+
+
+def test_the_answer_to_a_change_is_read_as_carefully(aws_front: Front, bundle: Path) -> None:
+    aws_front.trouble = lambda _, call: empty(call) if call.operation == "PublishVersion" else None
+    with pytest.raises(PlatformError, match=r"create version .* cannot be read"):
+        deployer(aws_front, bundle).apply(ignore)
+
+
+@pytest.mark.parametrize(
+    ("message", "command"),
+    [
+        (
+            "You cannot add a durable configuration to a function that was originally created with no durable "
+            "configuration",
+            f"resv deploy aws --stage test --region {REGION} --recreate",
+        ),
+        ("Durable functions are not supported in this region.", "resv deploy aws --stage test --region us-east-2"),
+    ],
+)
+def test_a_hint_is_for_the_stage(aws_front: Front, bundle: Path, message: str, command: str) -> None:
+    aws_front.fail("CreateFunction", Refusal(400, _INVALID, message))
+    with pytest.raises(PlatformError) as raised:
+        replace(deployer(aws_front, bundle), stage="test").apply(ignore)
+    assert (raised.value.hint or "").endswith(command)
+
+
+def test_a_function_that_is_being_deleted_need_not_tell_whose_it_was(aws_front: Front, bundle: Path) -> None:
+    going = Reply(json.dumps({"Configuration": {"FunctionName": WORKFLOW, "State": "Deleting"}}))
+    gone = Refusal(404, "ResourceNotFoundException", "Function not found")
+    answers: dict[str, Fault] = {"GetFunction": going, "ListTags": gone}
+    aws_front.trouble = lambda _, call: answers.get(call.operation)
+    assert verbs(deployer(aws_front, bundle).changes())["durable function", WORKFLOW] == "create"
+
+
+def test_only_a_role_that_was_just_made_is_waited_for(aws_front: Front, bundle: Path) -> None:
+    deployer(aws_front, bundle).apply(ignore)
+    aws_front.client("iam").delete_role_policy(RoleName=ROLE, PolicyName=WORKFLOW)
+    aws_front.forget()
+    aws_front.fail("PutRolePolicy", Refusal(404, "NoSuchEntity", f"The role with name {ROLE} cannot be found."))
+    pauses: list[float] = []
+    with pytest.raises(PlatformError, match="cannot be found"):
+        replace(deployer(aws_front, bundle), pause=pauses.append).apply(ignore)
+    assert pauses == []
+
+
+def test_a_log_group_of_another_project_is_not_taken_over(aws_front: Front, bundle: Path) -> None:
+    aws_front.client("logs").create_log_group(logGroupName=LOGS[0], tags={"project": "other"})
+    with pytest.raises(PlatformError, match=f"The log group {LOGS[0]} is not resv.s") as raised:
+        deployer(aws_front, bundle).apply(ignore)
+    assert raised.value.code == "name_taken"
+    assert aws_front.writes == []
+
+
+def test_an_endpoint_is_told_without_its_password() -> None:
+    with pytest.raises(PlatformError) as raised, refusals(AwsParts("dev", REGION), "look"):
+        raise EndpointConnectionError(endpoint_url="http://user:geheim@127.0.0.1:9/")
+    assert "127.0.0.1:9" in raised.value.message
+    assert "geheim" not in f"{raised.value.message} {raised.value.hint}"

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
+from reservation_cli.deploy import aws_teardown
 from reservation_cli.deploy.aws_api import AwsApiDeployer
 from reservation_cli.deploy.aws_parts import SAM_STACK
 from reservation_cli.deploy.aws_teardown import AwsRemover
 from reservation_cli.deploy.change import UNKNOWN, Change, Leftover, Remover
 from reservation_cli.errors import NotConfiguredError, PlatformError, ResvError
-from support.moto_front import ACCOUNT, REGION, SECRET, Call, Fault, Front, Refusal, Reply, denied, no_trouble
+from support.moto_front import ACCOUNT, REGION, SECRET, Call, Fault, Front, Refusal, Reply, denied, empty, no_trouble
 
 pytestmark = pytest.mark.moto
 
@@ -276,7 +277,7 @@ def test_what_is_another_projects_stays(aws_front: Front, deployed: AwsApiDeploy
         ("table", SEATS),
         ("log group", LOGS[0]),
     ]
-    assert {each.reason for each in left} == {"It is not resv's: its tag `project` is other."}
+    assert {each.reason for each in left} == {"It stays: its tag `project` is other."}
     kept = [change for change in said if change.verb == "keep"]
     assert ("executions", WORKFLOW) in lines(kept)
     assert sorted(aws_front.resources()) == sorted([WORKFLOW, ROLE, SEATS, LOGS[0]])
@@ -374,7 +375,7 @@ def test_what_is_not_tagged_as_ours_stays(aws_front: Front, deployed: AwsApiDepl
     untag(aws_front)
     left = remover(aws_front).remove(ignore)
     assert {("durable function", WORKFLOW), ("function", SEATS), ("IAM role", ROLE), ("table", SEATS)} <= {*lines(left)}
-    assert {"It is not resv's: it has no tag project=resv."} == {each.reason for each in left[:3]}
+    assert {"It stays: it has no tag project=resv."} == {each.reason for each in left[:3]}
     assert {WORKFLOW, SEATS, ROLE} <= {*aws_front.resources()}
 
 
@@ -390,8 +391,9 @@ def test_a_function_whose_tags_may_not_be_read_is_left_over(aws_front: Front, de
         else None
     )
     left = remover(aws_front).remove(ignore)
-    assert ("function", SEATS) in lines(left)
-    assert "lambda:ListTags" in next(each.reason for each in left if each.kind == "function")
+    assert lines(left) == [("function", SEATS), ("log group", LOGS[1])]
+    assert "lambda:ListTags" in left[0].reason
+    assert SEATS in aws_front.client("lambda").list_functions()["Functions"][0]["FunctionName"]
 
 
 @pytest.mark.parametrize(("polls", "is_left"), [(3, False), (10_000, True)])
@@ -425,7 +427,22 @@ def test_a_stack_that_may_not_be_deleted_keeps_what_it_holds(aws_front: Front, d
         else None
     )
     left = remover(aws_front).remove(ignore)
-    assert lines(left) == [("stack", WORKFLOW)]
+    # The artifacts are looked for in the outputs of SAM's stack, which has none.
+    assert lines(left) == [line for line in LINES if line not in ABSENT - {("stack", WORKFLOW)}]
+    assert "cloudformation:DeleteStack" in left[0].reason
+    assert {each.reason for each in left[1:]} == {"it is left to the stack"}
+    assert aws_front.writes == ["DeleteStack"]
+
+
+def test_a_stack_that_is_still_at_work_keeps_what_it_holds(
+    aws_front: Front, deployed: AwsApiDeployer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aws_teardown, "STACK_WAIT", {"Delay": 0, "MaxAttempts": 2})
+    answers: dict[str, Fault] = {"DescribeStacks": stack_in("DELETE_IN_PROGRESS"), "DeleteStack": Reply()}
+    aws_front.trouble = lambda _, call: answers.get(call.operation)
+    left = remover(aws_front).remove(ignore)
+    assert "it is not ready yet" in left[0].reason
+    assert ("table", SEATS) in lines(left)
     assert aws_front.writes == ["DeleteStack"]
 
 
@@ -433,3 +450,76 @@ def test_an_answer_that_is_none_of_cloudformations_is_told(aws_front: Front) -> 
     aws_front.fail("DescribeStacks", Reply("<Other/>"))
     with pytest.raises(PlatformError, match="cannot be read"):
         remover(aws_front).removals()
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        *("DescribeStacks", "GetFunction", "ListDurableExecutionsByFunction", "GetAlias", "ListVersionsByFunction"),
+        *("GetRole", "DescribeTable", "ListTagsOfResource", "DescribeLogGroups", "ListTagsForResource"),
+    ],
+)
+def test_an_empty_answer_is_told(aws_front: Front, deployed: AwsApiDeployer, operation: str) -> None:
+    aws_front.trouble = lambda _, call: empty(call) if call.operation == operation else None
+    try:
+        told = [change.detail for change in remover(aws_front).removals() if change.verb == "unknown"]
+    except PlatformError as error:
+        told = [error.message]
+    assert told
+    assert all("cannot be read" in each for each in told)
+
+
+def test_a_function_whose_deletion_has_begun_is_only_waited_for(aws_front: Front, deployed: AwsApiDeployer) -> None:
+    config = {"FunctionName": WORKFLOW, "State": "Deleting", "DurableConfig": {"ExecutionTimeout": 60}}
+    going = Reply(json.dumps({"Configuration": config, "Tags": {"project": "resv"}}))
+    aws_front.start_executions(WORKFLOW, "RUNNING")
+    polls = [Reply(json.dumps(config)), Reply(json.dumps(config))]
+    gone = Refusal(404, "ResourceNotFoundException", "Function not found")
+
+    def trouble(_: int, call: Call) -> Fault | None:
+        if WORKFLOW not in call.path or call.operation not in ("GetFunction", "GetFunctionConfiguration"):
+            return None
+        if call.operation == "GetFunction":
+            return going
+        return polls.pop() if polls else gone
+
+    aws_front.trouble = trouble
+    paused: list[float] = []
+    said: list[Change] = []
+    assert AwsRemover("dev", REGION, aws_front.environ, paused.append).remove(said.append) == []
+    assert len(paused) == 2
+    assert [execution["Status"] for execution in aws_front.executions] == ["STOPPED"]
+    assert {change.verb for change in said if change.kind in ("alias", "versions") and WORKFLOW in change.name} == {
+        "gone"
+    }
+    deleted = [call.path for call in aws_front.calls if call.operation in ("DeleteFunction", "DeleteAlias")]
+    assert deleted
+    assert not any(WORKFLOW in path for path in deleted)
+
+
+def test_a_stack_of_ours_does_not_make_ours_what_is_not(aws_front: Front, deployed: AwsApiDeployer) -> None:
+    create_stack(aws_front, WORKFLOW, {"Topic": {"Type": "AWS::SNS::Topic"}})
+    untag(aws_front)
+    left = remover(aws_front).remove(ignore)
+    assert {("durable function", WORKFLOW), ("function", SEATS), ("IAM role", ROLE), ("table", SEATS)} <= {*lines(left)}
+    assert {WORKFLOW, SEATS, ROLE} <= {*aws_front.resources()}
+
+
+def test_a_stack_of_nothing_but_a_change_set_may_lack_its_tags(aws_front: Front) -> None:
+    aws_front.trouble = lambda _, call: (
+        stack_in("REVIEW_IN_PROGRESS", "") if call.operation == "DescribeStacks" else None
+    )
+    assert ("delete", "stack") in {(each.verb, each.kind) for each in remover(aws_front).removals()}
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_log_group_without_tags_is_its_functions(aws_front: Front, deployed: AwsApiDeployer, is_there: bool) -> None:
+    """It stays when the function stays; it goes when that is gone: it was Lambda that made it."""
+    aws_front.client("logs").untag_log_group(logGroupName=LOGS[1], tags=["project", "stage"])
+    if is_there:
+        untag(aws_front)
+    else:
+        aws_front.client("lambda").delete_function(FunctionName=SEATS)
+    left = remover(aws_front).remove(ignore)
+    assert (("log group", LOGS[1]) in lines(left)) is is_there
+    assert (LOGS[1] in aws_front.resources()) is is_there

@@ -105,7 +105,12 @@ def make_functions(lambda_: Any, role: str) -> None:
         archive.writestr("handler.mjs", "")
     for name in (WORKFLOW, SEATS):
         lambda_.create_function(
-            FunctionName=name, Runtime="nodejs24.x", Role=role, Handler="h", Code={"ZipFile": code.getvalue()}
+            FunctionName=name,
+            Runtime="nodejs24.x",
+            Role=role,
+            Handler="h",
+            Code={"ZipFile": code.getvalue()},
+            Tags={"project": "resv"},
         )
         version = lambda_.publish_version(FunctionName=name)["Version"]
         lambda_.create_alias(FunctionName=name, Name="live", FunctionVersion=version)
@@ -409,6 +414,54 @@ def test_sam_that_cannot_be_started_is_told(stand_in: Callable[[str], SamDeploye
     with pytest.raises(NotConfiguredError) as raised:
         deployer.apply(ignore)
     assert raised.value.code == "sam_missing"
+
+
+@pytest.mark.moto
+def test_the_account_is_asked_for_once(aws_front: Front, stand_in: Callable[[str], SamDeployer]) -> None:
+    """Credentials that come later are not those that the plan, which was agreed to, was made with."""
+    deployer = stand_in("print('Error: no'); sys.exit(1)")
+    deployer.where()
+    deployer.changes()
+    with pytest.raises(PlatformError):
+        deployer.apply(ignore)
+    assert aws_front.operations.count("GetCallerIdentity") == 1
+
+
+@pytest.mark.moto
+def test_a_folder_that_cannot_be_made_is_told(stand_in: Callable[[str], SamDeployer], tmp_path: Path) -> None:
+    deployer = stand_in("pass")
+    nowhere = {**deployer.environ, "TMPDIR": str(tmp_path / "nowhere")}
+    with pytest.raises(NotConfiguredError, match="nowhere") as raised:
+        replace(deployer, environ=nowhere).apply(ignore)
+    assert "TMPDIR" in (raised.value.hint or "")
+    assert_clean(raised.value)
+
+
+@pytest.mark.moto
+def test_the_secrets_of_a_profile_are_cut_out(
+    aws_front: Front, stand_in: Callable[[str], SamDeployer], tmp_path: Path
+) -> None:
+    profile = tmp_path / "credentials"
+    profile.write_text(
+        "[mine]\naws_access_key_id = testing\naws_secret_access_key = hidden1\naws_session_token = hidden2\n"
+    )
+    environ = {"PATH": os.environ["PATH"], "AWS_SHARED_CREDENTIALS_FILE": str(profile), "AWS_PROFILE": "mine"}
+    deployer = stand_in("print('Error: hidden1 and hidden2 do not fit'); sys.exit(1)")
+    with pytest.raises(PlatformError, match=r"\*\*\* and \*\*\* do not fit") as raised:
+        replace(deployer, environ=aws_front.no_credentials | environ).apply(ignore)
+    assert "hidden" not in f"{raised.value.message} {raised.value.hint}"
+
+
+@pytest.mark.moto
+def test_a_hint_is_for_the_stage(stand_in: Callable[[str], SamDeployer]) -> None:
+    durable = "You cannot add a durable configuration to a function that was originally created with no durable"
+    for said, command in (
+        (f"{durable} configuration", f"resv teardown aws --stage test --region {REGION}"),
+        ("Region not supported", "resv deploy aws --stage test --region us-east-2"),
+    ):
+        with pytest.raises(PlatformError) as raised:
+            replace(stand_in(f"print('Error: {said}'); sys.exit(1)"), stage="test").apply(ignore)
+        assert (raised.value.hint or "").endswith(command)
 
 
 @pytest.mark.moto

@@ -78,6 +78,11 @@ def denied(call: Call) -> Refusal:
     return Refusal(403, "AccessDenied" if call.service in ("iam", "s3", "sts") else "AccessDeniedException", message)
 
 
+def empty(call: Call) -> Reply:
+    """A good answer to `call` with nothing in it."""
+    return Reply("" if call.service in _QUERY else "{}")
+
+
 def no_trouble(_number: int, _call: Call) -> None:
     """No fault at any call."""
 
