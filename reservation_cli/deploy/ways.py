@@ -120,6 +120,11 @@ def _aws(settings: Settings, choice: Choice, progress: Progress | None) -> tuple
         via, reason = "sam", f"SAM CLI {sam.version}"
     elif via is None:
         via, reason = "api", f"no SAM CLI >= {preflight.SAM_MINIMUM}: {found}"
+    if via == "sam" and choice.recreate:
+        raise UsageError(
+            "--recreate is of --via api: what a stack holds is CloudFormation's to make.",
+            hint=f"Remove the stage and deploy it anew: resv teardown aws --stage {stage} --region {region}",
+        )
     where = [("way", f"{via}: {reason}")]
     bundle = _bundle(settings, progress)
     if via == "api":

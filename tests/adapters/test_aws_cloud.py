@@ -50,7 +50,7 @@ from support.aws_cloud import (
     give_pages,
     keys,
 )
-from support.clock import Clock
+from support.clock import Clock, Sleeper
 from support.http_server import Answers, serving
 
 T0 = datetime(2026, 11, 25, 10, tzinfo=UTC)
@@ -289,18 +289,8 @@ def test_entries_of_another_shape_are_passed_over(client: AwsClient, server: Ans
 # --- Pace
 
 
-class Watch:
-    """A clock that only sleeping moves."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-
 def test_histories_keep_to_the_pace_over_pages_and_threads(server: Answers) -> None:
-    watch = Watch()
+    watch = Sleeper()
     pace = Pace(4, 10, lambda: watch.now, watch.sleep)
     client = AwsClient.cloud(DEPLOYMENT, keys(server.url), ONCE, pace)
     give_pages(server, "GET", LIST, fixture("cloud-list-1"), fixture("cloud-list-2"))
@@ -314,7 +304,7 @@ def test_histories_keep_to_the_pace_over_pages_and_threads(server: Answers) -> N
 
 
 def test_repetitions_keep_to_the_pace(server: Answers) -> None:
-    watch = Watch()
+    watch = Sleeper()
     pace = Pace(1, 10, lambda: watch.now, watch.sleep)
     thrice = Config(retries={"mode": "standard", "total_max_attempts": 3})
     client = AwsClient.cloud(DEPLOYMENT, keys(server.url), thrice, pace)
@@ -328,7 +318,7 @@ def test_repetitions_keep_to_the_pace(server: Answers) -> None:
 
 
 def test_the_pace_is_within_what_aws_allows() -> None:
-    watch = Watch()
+    watch = Sleeper()
     like_it = Pace(HISTORY_BURST, HISTORIES_A_SECOND, lambda: watch.now, watch.sleep)
     times = []
     for _ in range(100):

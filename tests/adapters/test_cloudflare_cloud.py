@@ -39,7 +39,7 @@ from reservation_cli.platforms.cloudflare_worker_status import COARSER, timeline
 from reservation_cli.platforms.pace import Pace
 from reservation_cli.platforms.payloads import Lane
 from reservation_cli.render.picture import picture
-from support.clock import Clock
+from support.clock import Clock, Sleeper
 from support.http_server import CUT, SILENCE, Answer, Answers, serving
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "cloudflare"
@@ -65,26 +65,11 @@ def refused(code: int, message: str) -> bytes:
 
 
 @dataclass
-class Time:
-    """A clock that goes on only by being slept through."""
-
-    now: float = 0.0
-    slept: list[float] = field(default_factory=list)
-
-    def read(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now += seconds
-
-
-@dataclass
 class Cloud:
     """The server that is both the Worker and the API, and what makes clients of it."""
 
     server: Answers
-    time: Time = field(default_factory=Time)
+    time: Sleeper = field(default_factory=Sleeper)
     told: list[str] = field(default_factory=list)
     open: list[CloudflareClient] = field(default_factory=list)
 

@@ -240,6 +240,7 @@ def test_local_state_is_removed(run_resv: Run, environ: dict[str, str]) -> None:
         (("deploy", "aws", "--stage", "Prod"), "A stage is 1 to 16 lower-case letters"),
         (("deploy", "aws", "--region", "mars"), "'mars' is no AWS region"),
         (("deploy", "aws", "--via", "cdk"), "Invalid value for '--via'"),
+        (("deploy", "aws", "--via", "sam", "--recreate"), "--recreate is of --via api"),
         (("deploy", "aws", "--public"), "--public is of Cloudflare"),
         (("deploy", "cloudflare", "--region", "us-east-2"), "--region is of AWS"),
         (("deploy", "cloudflare", "--via", "api"), "--via is of AWS"),

@@ -1,8 +1,9 @@
-"""A clock that a test moves, in the place of an event that is waited for."""
+"""Clocks that a test moves: in the place of an event that is waited for, and of `time`."""
 
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -26,3 +27,18 @@ class Clock(threading.Event):
             return True
         self.time = until
         return False
+
+
+@dataclass
+class Sleeper:
+    """Seconds that pass only by being slept through or set."""
+
+    now: float = 0.0
+    slept: list[float] = field(default_factory=list)
+
+    def read(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds

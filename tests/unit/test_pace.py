@@ -3,36 +3,21 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
 
 import pytest
 
 from reservation_cli.platforms.pace import Pace
-
-
-@dataclass
-class Clock:
-    """Time that passes only by being slept through or set."""
-
-    now: float = 1000.0
-    slept: list[float] = field(default_factory=list)
-
-    def read(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now += seconds
+from support.clock import Sleeper
 
 
 def test_a_burst_is_free_and_then_calls_are_spaced() -> None:
-    clock = Clock()
+    clock = Sleeper(1000.0)
     pace = Pace(3, 2.0, clock.read, clock.sleep)
     assert [pace.wait() for _ in range(5)] == [0, 0, 0, 0.5, 0.5]
 
 
 def test_a_rest_fills_the_bucket_and_no_further() -> None:
-    clock = Clock()
+    clock = Sleeper(1000.0)
     pace = Pace(3, 2.0, clock.read, clock.sleep)
     for _ in range(3):
         pace.wait()
@@ -44,7 +29,7 @@ def test_a_rest_fills_the_bucket_and_no_further() -> None:
 
 @pytest.mark.parametrize(("burst", "rate", "window", "most"), [(200, 3.0, 300.0, 1200), (12, 12.0, 1.0, 24)])
 def test_no_window_has_more_calls_than_the_limit(burst: int, rate: float, window: float, most: int) -> None:
-    clock = Clock()
+    clock = Sleeper(1000.0)
     pace = Pace(burst, rate, clock.read, clock.sleep)
     times = []
     for number in range(3000):
@@ -56,7 +41,7 @@ def test_no_window_has_more_calls_than_the_limit(burst: int, rate: float, window
 
 
 def test_who_waits_is_told_how_long() -> None:
-    clock = Clock()
+    clock = Sleeper(1000.0)
     pace = Pace(1, 0.25, clock.read, clock.sleep)
     told: list[float] = []
     pace.wait(told.append)
