@@ -19,7 +19,7 @@ test: setup tools
 
 # What needs neither other tools nor the local stack.
 quick: setup
-	$(BIN)/pytest -m "not bench and not stack and not sam and not moto"
+	$(BIN)/pytest -m "not bench and not stack and not sam and not moto and not browser"
 
 check: setup
 	$(BIN)/ruff format --check
@@ -41,7 +41,7 @@ format: setup
 	$(NPM) aws-durable run format
 
 lock: setup
-	$(COMPILE) pyproject.toml --extra local --group dev --output-file requirements.lock
+	$(COMPILE) pyproject.toml --extra local --extra otlp --group dev --output-file requirements.lock
 	echo 'aws-sam-cli' | $(COMPILE) - --python-version 3.11 --output-file tests/tools/sam.txt
 	printf 'moto\nflask\nflask-cors\nopenapi-spec-validator\n' | $(COMPILE) - --python-version 3.11 --output-file tests/tools/moto.txt
 
