@@ -144,18 +144,26 @@ def format_duration(seconds: float) -> str:
 
 
 def parse_time(value: object) -> datetime | None:
-    """A UTC datetime from RFC 3339 text, an aware datetime or epoch milliseconds; None from anything else."""
+    """A UTC datetime from RFC 3339 text, an aware datetime or epoch milliseconds; None from anything else.
+
+    In whole milliseconds, as it is written: so a recorded run says what was shown when it was recorded.
+    """
     try:
         if isinstance(value, datetime):
-            return value.astimezone(UTC)
+            return whole_ms(value)
         if isinstance(value, str):
             parsed = datetime.fromisoformat(value)
-            return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+            return whole_ms(parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC))
         if isinstance(value, int | float) and not isinstance(value, bool):
-            return datetime.fromtimestamp(value / 1000, UTC)
+            return whole_ms(datetime.fromtimestamp(value / 1000, UTC))
     except (ValueError, OverflowError, OSError):
         return None
     return None
+
+
+def whole_ms(value: datetime) -> datetime:
+    """`value` in UTC, without what is finer than a millisecond."""
+    return value.astimezone(UTC).replace(microsecond=value.microsecond // 1000 * 1000)
 
 
 def format_time(value: datetime | None) -> str | None:

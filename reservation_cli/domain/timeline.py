@@ -16,7 +16,6 @@ from reservation_cli.domain.reservation import (
     ReservationRequest,
     Target,
     format_duration,
-    format_time,
 )
 
 SpanKind = Literal["step", "wait", "event", "invocation"]
@@ -180,65 +179,3 @@ class Timeline:
 def scheduled_end(start: datetime | None, hold_seconds: int | None) -> datetime | None:
     """When a wait that began at `start` is due."""
     return start + timedelta(seconds=hold_seconds) if start and hold_seconds is not None else None
-
-
-def as_json(timeline: Timeline) -> dict[str, object]:
-    """The lane of schema `resv.run/1`, without its metrics."""
-    return {
-        "platform": timeline.platform,
-        "target": timeline.target,
-        "stage": timeline.stage,
-        "ref": timeline.ref,
-        "reservation_id": timeline.reservation_id,
-        "endpoint": timeline.endpoint,
-        "engine": {"name": timeline.engine.name, "version": timeline.engine.version},
-        "status": timeline.status,
-        "outcome": timeline.outcome,
-        "requested_at": format_time(timeline.requested_at),
-        "started": format_time(timeline.started),
-        "ended": format_time(timeline.ended),
-        "as_of": format_time(timeline.as_of),
-        "error": timeline.error,
-        "notes": list(timeline.remarks),
-        "reservation": _reservation_json(timeline.reservation),
-        "spans": [_span_json(span) for span in timeline.spans],
-    }
-
-
-def _span_json(span: Span) -> dict[str, object]:
-    return {
-        "kind": span.kind,
-        "name": span.name,
-        "start": format_time(span.start),
-        "end": format_time(span.end),
-        "scheduled_end": format_time(span.scheduled_end),
-        "status": span.status,
-        "body": {"began": format_time(span.began), "ended": format_time(span.ended)} if span.kind == "step" else None,
-        "error": span.error,
-        "attempts": [
-            {
-                "start": format_time(attempt.start),
-                "end": format_time(attempt.end),
-                "status": attempt.status,
-                "error": attempt.error,
-            }
-            for attempt in span.attempts
-        ],
-    }
-
-
-def _reservation_json(reservation: Reservation | None) -> dict[str, object] | None:
-    if reservation is None:
-        return None
-    return {
-        "reservation_id": reservation.reservation_id,
-        "seat": reservation.seat,
-        "user": reservation.user,
-        "hold_seconds": reservation.hold_seconds,
-        "strategy": reservation.strategy,
-        "status": reservation.status,
-        "created_at": format_time(reservation.created_at),
-        "expires_at": format_time(reservation.expires_at),
-        "ended_at": format_time(reservation.ended_at),
-        "held_until": format_time(reservation.held_until),
-    }

@@ -27,6 +27,7 @@ from reservation_cli.domain.reservation import (
     ReservationRequest,
     Target,
     reservation_from_record,
+    whole_ms,
 )
 from reservation_cli.domain.timeline import Engine, ExecutionStatus, Timeline
 from reservation_cli.errors import ConflictError, NotFoundError, PlatformError, ResvError, TimedOutError
@@ -158,7 +159,7 @@ class AwsClient:
 
     def reserve(self, request: ReservationRequest) -> Timeline:
         """See PlatformClient.reserve: Invoke answers at once, so the hold is looked for in the history."""
-        requested_at, sent = datetime.now(UTC), time.perf_counter()
+        requested_at, sent = whole_ms(datetime.now(UTC)), time.perf_counter()
         answer = self._call(
             self.api.invoke,
             FunctionName=f"{self.functions_arn}{self.function}",

@@ -23,6 +23,7 @@ from reservation_cli.domain.reservation import (
     format_time,
     parse_time,
     reservation_from_record,
+    whole_ms,
 )
 from reservation_cli.domain.timeline import Engine, ExecutionStatus, Timeline
 from reservation_cli.errors import NotConfiguredError, NotFoundError, UsageError
@@ -118,7 +119,7 @@ class CloudflareClient:
 
     def reserve(self, request: ReservationRequest) -> Timeline:
         """See PlatformClient.reserve: the Worker answers once the hold exists, or after 2 s without it."""
-        requested_at, sent = datetime.now(UTC), time.perf_counter()
+        requested_at, sent = whole_ms(datetime.now(UTC)), time.perf_counter()
         response = self._call(self.worker, "POST", "/reserve", json=request.payload())
         accept_ms = (time.perf_counter() - sent) * 1000
         body = worker_body(response, self.lane)

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from reservation_cli.domain.comparison import metrics
+from reservation_cli.domain.lane_record import lane_as_json as as_json
 from reservation_cli.domain.reservation import Target, format_time
-from reservation_cli.domain.timeline import ENDED, Attempt, ExecutionStatus, Span, Timeline, as_json, scheduled_end
+from reservation_cli.domain.timeline import ENDED, Attempt, ExecutionStatus, Span, Timeline, scheduled_end
 from support import timelines
 from support.timelines import at
 

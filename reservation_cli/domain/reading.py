@@ -1,0 +1,94 @@
+"""Reading JSON that somebody may have edited: each function gives a value of the right kind or says which is not.
+
+All raise InvalidInputError, one line that names the place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeVar, get_args
+
+from reservation_cli.domain.reservation import InvalidInputError, parse_time
+
+T = TypeVar("T")
+
+
+def broken(what: str) -> InvalidInputError:
+    """The error for a file that is no run."""
+    return InvalidInputError(f"It is not a run that resv has recorded: {what}.")
+
+
+def mapping(value: object, where: str) -> Mapping[str, Any]:
+    """An object."""
+    if not isinstance(value, Mapping):
+        raise broken(f"{where} is no object")
+    return value
+
+
+def array(value: object, where: str) -> Sequence[object]:
+    """An array."""
+    if not isinstance(value, list):
+        raise broken(f"{where} is no array")
+    return value
+
+
+def each(body: Mapping[str, Any], name: str, where: str, read: Callable[[object, str], T]) -> tuple[T, ...]:
+    """What `read` makes of each item of the array `name`, given the item and its place."""
+    items = array(needed(body, name, where), f"{where}.{name}")
+    return tuple(read(item, f"{name}[{index}]") for index, item in enumerate(items))
+
+
+def needed(body: Mapping[str, Any], name: str, where: str) -> Any:
+    """The value of `name`, whatever it is."""
+    if name not in body:
+        raise broken(f"{where} has no {name}")
+    return body[name]
+
+
+def text(value: object, where: str) -> str:
+    """A text."""
+    if not isinstance(value, str):
+        raise broken(f"{where} is no text")
+    return value
+
+
+def optional_text(value: object, where: str) -> str | None:
+    """A text, or None for null."""
+    return None if value is None else text(value, where)
+
+
+def choice(value: object, kind: Any, where: str) -> Any:
+    """One of the values of the Literal `kind`."""
+    if value not in get_args(kind):
+        raise broken(f"{where} is {value!r}")
+    return value
+
+
+def optional_choice(value: object, kind: Any, where: str) -> Any:
+    """One of the values of the Literal `kind`, or None for null."""
+    return None if value is None else choice(value, kind, where)
+
+
+def moment(body: Mapping[str, Any], name: str, where: str) -> datetime | None:
+    """A time, or None for null."""
+    value = body.get(name)
+    if value is None:
+        return None
+    found = parse_time(value) if isinstance(value, str) else None
+    if found is None:
+        raise broken(f"{where}.{name} is no time")
+    return found
+
+
+def number(value: object, where: str) -> float | None:
+    """A number, or None for null."""
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+        raise broken(f"{where} is no number")
+    return value
+
+
+def whole(value: object, where: str) -> int | None:
+    """A whole number, or None for null."""
+    found = number(value, where)
+    return None if found is None else int(found)

@@ -1,0 +1,133 @@
+"""Recorded runs: a JSON file each in RESV_HOME/runs, schema `resv.run/1`, named after its kind and its time."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reservation_cli.domain.record import NewerSchemaError, run_as_json, run_from_json
+from reservation_cli.domain.reservation import InvalidInputError, whole_ms
+from reservation_cli.domain.run import Run, RunKind
+from reservation_cli.domain.timeline import Timeline
+from reservation_cli.errors import NotFoundError, ResvError, UsageError
+from reservation_cli.store import unwritable
+
+if TYPE_CHECKING:
+    from reservation_cli.domain.benchmark import Bench
+
+FOLDER = "runs"
+_KINDS = ("compare", "bench", "chaos")
+_ENDING = ".json"
+
+
+def record(
+    home: Path,
+    kind: RunKind,
+    lanes: Sequence[Timeline],
+    configuration: Mapping[str, object],
+    bench: Bench | None = None,
+) -> Run:
+    """The run with its id and its surroundings, written to RESV_HOME. `configuration` is what was asked for.
+
+    Raises NotConfiguredError when it cannot be written.
+    """
+    from reservation_cli.software import host, software  # deferred: what only a recording needs
+
+    now = whole_ms(datetime.now(UTC))
+    run = Run(
+        kind=kind,
+        lanes=tuple(lanes),
+        id=f"{kind}-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
+        recorded_at=now,
+        configuration=configuration,
+        software=software(),
+        host=host(),
+        bench=bench,
+    )
+    folder = home / FOLDER
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write(run, folder / f"{run.id}{_ENDING}")
+    except OSError as error:
+        raise unwritable(home, error) from error
+    return run
+
+
+def write(run: Run, path: Path) -> None:
+    """The run as JSON, whole or not at all. OSError when it cannot be written."""
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8", suffix=".new") as file:
+        try:
+            json.dump(run_as_json(run), file, ensure_ascii=False, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+            Path(file.name).chmod(0o644)
+            Path(file.name).replace(path)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise
+
+
+def is_named(home: Path, name: str) -> bool:
+    """Whether `name` is a run (a file, or the id of one recorded here) and not a reservation."""
+    return name.endswith(_ENDING) or os.sep in name or _file(home, name).is_file()
+
+
+def find(home: Path, name: str) -> Run:
+    """The run in the file `name`, or recorded here under that id; `last` is the newest.
+
+    Raises NotFoundError when there is none, UsageError when the file is no run or one of a newer resv.
+    """
+    if name == "last":
+        newest = next(_files(home), None)
+        if newest is None:
+            raise NotFoundError("No run has been recorded here yet.", hint="Make one: resv compare")
+        return load(newest)
+    recorded = _file(home, name)
+    return load(recorded if recorded.is_file() else Path(name))
+
+
+def load(path: Path) -> Run:
+    """The run in a file; raises as `find` does."""
+    try:
+        run = run_from_json(json.loads(path.read_text(encoding="utf-8")))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise NotFoundError(f"There is no run {path}.", hint="`resv runs` lists what was recorded here.") from error
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be read: {error.strerror}.", hint="Give a file that resv has written."
+        ) from error
+    except NewerSchemaError as error:
+        raise UsageError(f"{path}: {error}", hint="Update resv.", code="newer_schema") from error
+    except InvalidInputError as error:
+        raise UsageError(f"{path}: {error}", hint="`resv runs` lists what was recorded here.", code="no_run") from error
+    except ValueError as error:
+        raise UsageError(
+            f"{path} is no JSON: {error}.", hint="Give a file that resv has written.", code="no_run"
+        ) from error
+    return run if run.id else replace(run, id=path.stem)
+
+
+def listed(home: Path, limit: int) -> Iterator[tuple[Path, Run | ResvError]]:
+    """The newest recorded runs, newest first; the error in the place of one that cannot be read."""
+    for _, path in zip(range(limit), _files(home), strict=False):
+        try:
+            yield path, load(path)
+        except (UsageError, NotFoundError) as error:
+            yield path, error
+
+
+def _file(home: Path, name: str) -> Path:
+    return home / FOLDER / f"{name}{_ENDING}"
+
+
+def _files(home: Path) -> Iterator[Path]:
+    """Newest first, by the time in their names."""
+    found = [path for kind in _KINDS for path in (home / FOLDER).glob(f"{kind}-*{_ENDING}")]
+    return iter(sorted(found, key=lambda path: path.name.partition("-")[2], reverse=True))

@@ -1,0 +1,93 @@
+"""Runs as JSON: what was written is what is read, and a file that is none says so."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from reservation_cli import runs
+from reservation_cli.domain.comparison import metrics
+from reservation_cli.domain.lane_record import lane_as_json, lane_from_json
+from reservation_cli.domain.record import run_as_json, run_from_json
+from reservation_cli.domain.reservation import InvalidInputError
+from reservation_cli.domain.run import Run
+from reservation_cli.domain.timeline import Timeline
+from reservation_cli.errors import NotFoundError, UsageError
+from support import benches, timelines
+
+LANES = [
+    *timelines.expired(),
+    *timelines.confirmed(),
+    *timelines.retried(),
+    *timelines.rejected(),
+    *timelines.mid_hold(),
+    *timelines.failed(),
+    *timelines.four(),
+    *timelines.cloud_and_local(),
+    *timelines.stopped(),
+    *timelines.paused(),
+    *timelines.untold(),
+    timelines.absent("aws"),
+]
+
+
+def through_json(value: object) -> object:
+    return json.loads(json.dumps(value))
+
+
+@pytest.mark.parametrize("lane", LANES, ids=lambda lane: f"{lane.platform}-{lane.status}")
+def test_a_lane_comes_back_as_it_was(lane: Timeline) -> None:
+    told = {**lane_as_json(lane), "metrics": metrics(lane).as_json()}
+    assert lane_from_json(through_json(told)) == lane
+
+
+@pytest.mark.parametrize("run", [benches.compared(), benches.run()], ids=["compare", "bench"])
+def test_a_run_comes_back_as_it_was(run: Run) -> None:
+    assert run_from_json(through_json(run_as_json(run))) == run
+
+
+def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    path.write_text(json.dumps({**run_as_json(benches.compared()), "schema": "resv.run/2"}))
+    with pytest.raises(UsageError, match=r"recorded as resv\.run/2 by a newer resv") as caught:
+        runs.load(path)
+    assert caught.value.code == "newer_schema"
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"schema": "other"}, "its schema is 'other'"),
+        ({"lanes": None}, "the run.lanes is no array"),
+        ({"lanes": [7]}, r"lanes\[0\] is no object"),
+        ({"lanes": [{"platform": "gcp"}]}, r"lanes\[0\].platform is 'gcp'"),
+        ({"kind": "walk"}, "kind is 'walk'"),
+        ({"bench": {"plan": 1}}, "bench.plan is no object"),
+        ({"recorded_at": "soon"}, "recorded_at is no time"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_said(change: dict[str, object], told: str) -> None:
+    with pytest.raises(InvalidInputError, match=told):
+        run_from_json({**run_as_json(benches.compared()), **change})
+
+
+def test_a_file_that_is_not_there_and_one_that_is_no_json(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError):
+        runs.load(tmp_path / "none.json")
+    (tmp_path / "text.json").write_text("{")
+    with pytest.raises(UsageError, match="is no JSON"):
+        runs.load(tmp_path / "text.json")
+
+
+def test_recorded_runs_are_found_newest_first(tmp_path: Path) -> None:
+    first = runs.record(tmp_path, "compare", timelines.expired(), {"hold": "15m"})
+    second = runs.record(tmp_path, "bench", timelines.expired(), {}, benches.bench(10))
+    assert runs.find(tmp_path, first.id) == first
+    assert {run.id for _, run in runs.listed(tmp_path, 5) if isinstance(run, Run)} == {first.id, second.id}
+    assert runs.find(tmp_path, "last").id in (first.id, second.id)
+    assert first.software["resv"]
+    assert first.host is not None
+    with pytest.raises(NotFoundError):
+        runs.find(tmp_path, "compare-none")
