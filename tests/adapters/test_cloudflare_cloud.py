@@ -19,8 +19,9 @@ import pytest
 from reservation_cli.deploy.cloudflare_api import Account, Credentials
 from reservation_cli.domain.comparison import metrics
 from reservation_cli.domain.deployment import CloudflareDeployment
+from reservation_cli.domain.lane_record import lane_as_json
 from reservation_cli.domain.reservation import ReservationRequest, parse_time
-from reservation_cli.domain.timeline import Engine, Timeline, as_json
+from reservation_cli.domain.timeline import Engine, Timeline
 from reservation_cli.errors import (
     ConflictError,
     NotConfiguredError,
@@ -198,7 +199,7 @@ def test_nothing_that_is_missing_or_malformed_breaks_a_timeline(name: str) -> No
         assert isinstance(body, dict)
         lane = timeline_from_instance("r-1", body, LANE)
         picture([replace(lane, requested_at=lane.as_of)], 100)
-        as_json(lane), metrics(lane)
+        lane_as_json(lane), metrics(lane)
 
 
 @pytest.mark.parametrize("name", ["running", "complete"])
@@ -207,7 +208,7 @@ def test_nothing_that_is_missing_or_malformed_breaks_a_coarse_timeline(name: str
         assert isinstance(body, dict)
         lane = timeline_from_worker("r-1", body, LANE)
         picture([replace(lane, requested_at=lane.as_of)], 100)
-        as_json(lane), metrics(lane)
+        lane_as_json(lane), metrics(lane)
 
 
 @pytest.mark.parametrize("minutes", [-7, 7])

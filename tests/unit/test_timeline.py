@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from reservation_cli.domain.comparison import metrics
-from reservation_cli.domain.lane_record import lane_as_json as as_json
+from reservation_cli.domain.lane_record import lane_as_json
 from reservation_cli.domain.reservation import Target, format_time
 from reservation_cli.domain.timeline import ENDED, Attempt, ExecutionStatus, Span, Timeline, scheduled_end
 from support import timelines
@@ -82,8 +82,8 @@ def test_a_clock_that_cannot_be_right_is_left_out_and_told(requested: float, wor
     (remark,) = lane.remarks
     assert words in remark
     assert "t = 0 is when it started" in remark
-    assert as_json(lane)["notes"] == [remark]
-    assert as_json(lane)["requested_at"] == format_time(at(requested))
+    assert lane_as_json(lane)["notes"] == [remark]
+    assert lane_as_json(lane)["requested_at"] == format_time(at(requested))
 
 
 @pytest.mark.parametrize("minutes", [-10, 10])
@@ -119,7 +119,7 @@ def test_scheduled_end() -> None:
 
 
 def test_json_of_a_lane() -> None:
-    lane = as_json(timelines.retried()[0])
+    lane = lane_as_json(timelines.retried()[0])
     assert lane["platform"] == "cloudflare"
     assert lane["engine"] == {"name": "wrangler dev (workerd)", "version": "4.155.0"}
     assert lane["started"] == "2026-11-23T09:00:00.004Z"
@@ -146,7 +146,7 @@ def test_json_of_a_lane() -> None:
 
 
 def test_json_says_null_where_nothing_is_told() -> None:
-    lane = as_json(
+    lane = lane_as_json(
         replace(timelines.absent("aws"), spans=(Span("step", "x", None, attempts=(Attempt(None, None, "unknown"),)),))
     )
     assert (lane["started"], lane["ended"], lane["reservation"], lane["outcome"]) == (None, None, None, None)
