@@ -13,6 +13,7 @@ import typer
 
 from reservation_cli import __version__
 from reservation_cli.commands import (
+    bench,
     cancel,
     compare,
     confirm,
@@ -60,7 +61,22 @@ def _options(
     pass
 
 
-for _command in (reserve, confirm, cancel, status, list_, compare, logs, deploy, teardown, doctor, up, down, env):
+for _command in (
+    reserve,
+    confirm,
+    cancel,
+    status,
+    list_,
+    compare,
+    bench,
+    logs,
+    deploy,
+    teardown,
+    doctor,
+    up,
+    down,
+    env,
+):
     app.command(_command.__name__.rpartition(".")[2].rstrip("_"))(_command.command)
 
 

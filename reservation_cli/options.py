@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +17,9 @@ from reservation_cli.output import Output
 from reservation_cli.places import Where, place
 from reservation_cli.platforms import PlatformClient
 from reservation_cli.settings import Settings
+
+if TYPE_CHECKING:
+    from reservation_cli.domain.run import Run
 
 
 class On(StrEnum):
@@ -83,6 +86,12 @@ StageName = Annotated[
     str | None, typer.Option("--stage", help="Part of every name, so that several live side by side.")
 ]
 Region = Annotated[str | None, typer.Option(help="The AWS region; AWS_REGION sets it, else us-east-2.")]
+OutputFiles = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--output", "-o", help="Also write it here, by ending: .html .json .csv .svg .md .trace.json; repeatable."
+    ),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
 
@@ -162,3 +171,30 @@ def platforms_of(on: On, ref: str = "") -> tuple[Platform, ...]:
             raise UsageError("An ARN names an execution on AWS, not on Cloudflare.", hint="Leave --on away.")
         return ("aws",)
     return tuple(platform for platform in PLATFORMS if on in (On.both, platform))
+
+
+def configuration(context: typer.Context) -> dict[str, object]:
+    """What a command was asked for, by the names of its options, defaults included: for the recorded run."""
+    given = {name.replace("_", "-"): value for name, value in context.params.items() if name != "json"}
+    return {
+        name: value.value if isinstance(value, StrEnum) else list(value) if isinstance(value, tuple) else value
+        for name, value in given.items()
+        if value not in (None, [], (), False)
+    }
+
+
+def check_outputs(files: Sequence[str] | None) -> None:
+    """UsageError or NotConfiguredError for a file that could not be written later, before anything is measured."""
+    if files:
+        from reservation_cli import exports  # deferred: most runs are only drawn
+
+        exports.check(files)
+
+
+def write_outputs(me: Command, run: Run, files: Sequence[str] | None) -> None:
+    """Write the run to each file, and say so."""
+    if files:
+        from reservation_cli import exports
+
+        for written in exports.write(run, files):
+            me.output.note(f"Written: {written}")

@@ -90,6 +90,34 @@ class Output:
         with Live(console=console, auto_refresh=False, transient=True) as live:
             yield lambda view: live.update(view(console.width), refresh=True)
 
+    @contextmanager
+    def progress(self) -> Iterator[Callable[[str, float, float, str], None]]:
+        """Gives a function that tells how far a long work is: (what is done, how much of it, of how much, more words).
+
+        A bar on a terminal's stderr, which leaves nothing behind; elsewhere one line for each thing that is begun.
+        """
+        if not (sys.stderr.isatty() and self._environ.get("TERM") != "dumb"):
+            begun: set[str] = set()
+
+            def tell(what: str, _done: float, total: float, _more: str) -> None:
+                if what not in begun:
+                    begun.add(what)
+                    self.note(f"{what[0].upper()}{what[1:]} ({total:.0f})…")
+
+            yield tell
+            return
+        from rich.progress import BarColumn, Progress, TextColumn  # deferred: as in live()
+
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[count]}"))
+        with Progress(*columns, console=self._console(stderr=True), transient=True) as bar:
+            task = bar.add_task("", count="")
+
+            def draw(what: str, done: float, total: float, more: str) -> None:
+                count = f"{done:.0f} of {total:.0f}" + (f" · {more}" if more else "")
+                bar.update(task, description=what, completed=done, total=max(total, 1e-9), count=count)
+
+            yield draw
+
     def _console(self, *, stderr: bool = False) -> Console:
         from rich.console import Console  # deferred: 30 ms that --json does not need
 

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from reservation_cli import lanes
+from reservation_cli import lanes, runs
+from reservation_cli.domain.record import run_as_json
 from reservation_cli.domain.reservation import (
     MAX_HOLD_SECONDS,
     PLATFORMS,
@@ -21,7 +22,22 @@ from reservation_cli.domain.reservation import (
 )
 from reservation_cli.domain.timeline import Timeline
 from reservation_cli.errors import ResvError, UsageError
-from reservation_cli.options import Command, ComparedStrategy, Hold, Json, Local, On, Stage, User, begin, platforms_of
+from reservation_cli.options import (
+    Command,
+    ComparedStrategy,
+    Hold,
+    Json,
+    Local,
+    On,
+    OutputFiles,
+    Stage,
+    User,
+    begin,
+    check_outputs,
+    configuration,
+    platforms_of,
+    write_outputs,
+)
 from reservation_cli.platforms import NAMES, PlatformClient
 
 #: How much later than its end a hold may be confirmed, to see what a late confirmation is told.
@@ -33,7 +49,8 @@ Found = Sequence[tuple[PlatformClient, Timeline]]
 def command(
     context: typer.Context,
     refs: Annotated[
-        list[str] | None, typer.Argument(metavar="[REF]...", help="Reservations to compare, instead of a new pair.")
+        list[str] | None,
+        typer.Argument(metavar="[REF]...", help="Reservations to compare, instead of a new pair; or one recorded run."),
     ] = None,
     hold: Hold = "10s",
     strategy: Annotated[ComparedStrategy, typer.Option(help="One strategy, or both for four lanes.")] = (
@@ -44,6 +61,7 @@ def command(
     confirm_after: Annotated[
         str | None, typer.Option(help="Confirm each lane this long from when it is followed: 3s.")
     ] = None,
+    output: OutputFiles = None,
     local: Local = False,
     stage: Stage = None,
     json: Json = False,
@@ -57,6 +75,9 @@ def command(
             hint="Give a --confirm-after within --hold; a few seconds more show what a late confirmation is told.",
         )
     me = begin(context, json, local, stage)
+    check_outputs(output)
+    if refs and runs.is_named(me.settings.home, refs[0]):
+        return _again(me, refs, output)
     if refs:
         found = _existing(me, refs)
     else:
@@ -72,7 +93,27 @@ def command(
     names = " ".join(dict.fromkeys(lane.reservation_id for _, lane in found))
     with lanes.followed(names, f"resv compare {names}"):
         timelines = _follow(me, found, delay)
+    run = runs.record(me.settings.home, "compare", timelines, configuration(context))
+    if json:
+        me.output.data(run_as_json(run))
+    write_outputs(me, run, output)
+    me.output.note(f"Recorded: {run.id}")
     return lanes.exit_code(timelines)
+
+
+def _again(me: Command, names: Sequence[str], output: Sequence[str] | None) -> int:
+    """Draw a recorded run, without either platform."""
+    if len(names) > 1:
+        raise UsageError("One recorded run at a time.", hint="Or the ids of reservations, which are looked up anew.")
+    run = runs.find(me.settings.home, names[0])
+    if me.output.as_json:
+        me.output.data(run_as_json(run))
+    else:
+        from reservation_cli.render.run import run_view
+
+        me.output.view(lambda width: run_view(run, width))
+    write_outputs(me, run, output)
+    return 0
 
 
 def _existing(me: Command, refs: Sequence[str]) -> Found:
@@ -89,7 +130,6 @@ def _existing(me: Command, refs: Sequence[str]) -> Found:
 def _follow(me: Command, found: Found, delay: float | None) -> Sequence[Timeline]:
     from reservation_cli.live import follow_live
     from reservation_cli.render.console import comparison_view  # deferred: bad input costs no rich
-    from reservation_cli.render.json import run_json
 
     nudges = [threading.Event() for _ in found]
     refusals: list[str] = []
@@ -101,8 +141,6 @@ def _follow(me: Command, found: Found, delay: float | None) -> Sequence[Timeline
     timelines = follow_live(me.settings.home, me.output, found, comparison_view, nudges=nudges)
     for confirmation in confirmations:
         confirmation.join()  # a late one has its refusal to tell
-    if me.output.as_json:
-        me.output.data(run_json(timelines))
     for refusal in refusals:
         me.output.note(refusal)
     return timelines

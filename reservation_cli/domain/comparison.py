@@ -92,6 +92,9 @@ _ROWS: tuple[tuple[str, str, Unit, bool], ...] = (
     ("cost_usd", "cost per million", "usd", False),
 )
 
+#: What each metric is called, in the order of the table.
+LABELS: dict[str, str] = {metric: label for metric, label, _, _ in _ROWS}
+
 
 def metrics(timeline: Timeline) -> Metrics:
     """Read the metrics off one lane."""

@@ -42,12 +42,19 @@ class PlatformClient(Protocol):
     def lists(self) -> bool:
         """Whether `executions` and `statuses` can be asked; where not, they raise NotConfiguredError."""
 
+    @property
+    def requests(self) -> int:
+        """How many HTTP requests it has made, repetitions and pages included."""
+
     def reserve(self, request: ReservationRequest) -> Timeline:
         """Start the workflow and wait, for seconds at most, until the hold exists or is refused.
 
         The same request again returns the same execution. The timeline's reservation is None when the hold is
         not known yet, and `rejected` when somebody else has the seat.
         """
+
+    def start(self, request: ReservationRequest) -> Timeline:
+        """As `reserve`, without waiting for the hold where the platform's answer does not: one request."""
 
     def confirm(self, ref: str) -> Reservation:
         """Confirm the held seat. ConflictError when it is too late or decided otherwise."""

@@ -10,7 +10,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
@@ -35,6 +35,7 @@ from reservation_cli.local.plan import KEY
 from reservation_cli.local.stack import Stack
 from reservation_cli.platforms.aws_history import Event, timeline_from_history
 from reservation_cli.platforms.payloads import Lane
+from reservation_cli.platforms.tally import Tally
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 
 HOLD_WAIT_SECONDS = 5.0
 PAGE = 1000
+#: As many as threads of a benchmark may call at once (CONNECTIONS of aws_session, which the local stack does without).
+CONNECTIONS = 256
 AT_ONCE = 4
 # PAUSING still runs, up to its next checkpoint. DELETING is not here: it has ended, but no longer says how.
 _STATUSES: dict[str, ExecutionStatus] = {
@@ -73,12 +76,23 @@ class AwsClient:
     #: what stands before a function's name in a call: in a cloud its ARN, so that another account's credentials
     #: are refused before anything starts
     functions_arn: str = ""
+    tally: Tally = field(default_factory=Tally)
+
+    def __post_init__(self) -> None:
+        """Every request is counted on its way out."""
+        self.api.meta.events.register("before-send.lambda", self.tally.add)
 
     @classmethod
     def local(cls, stack: Stack) -> AwsClient:
         """The function on the local stack."""
         # No proxy of the environment may stand between this machine and itself.
-        config = Config(connect_timeout=3, read_timeout=15, retries={"total_max_attempts": 3}, proxies={"no": "proxy"})
+        config = Config(
+            connect_timeout=3,
+            read_timeout=15,
+            retries={"total_max_attempts": 3},
+            proxies={"no": "proxy"},
+            max_pool_connections=CONNECTIONS,
+        )
         # The user's AWS profiles, right or wrong, are for the cloud: these take the place of what would read them.
         none, empty = (None, None, None, None), (None, None, os.devnull, None)
         session = Session(session_vars={"profile": none, "config_file": empty, "credentials_file": empty})
@@ -143,6 +157,11 @@ class AwsClient:
         )
 
     @property
+    def requests(self) -> int:
+        """See PlatformClient.requests."""
+        return self.tally.count
+
+    @property
     def stage(self) -> str | None:
         """See PlatformClient.stage."""
         return self.lane.stage
@@ -159,6 +178,16 @@ class AwsClient:
 
     def reserve(self, request: ReservationRequest) -> Timeline:
         """See PlatformClient.reserve: Invoke answers at once, so the hold is looked for in the history."""
+        started = self.start(request)
+        try:
+            lane = self._held(started.ref)
+        except ResvError as error:
+            # It has been accepted, and goes on: what cannot be looked at is not lost for that, whatever the reason.
+            return replace(started, polls=1, notes=(f"Its hold could not be looked at: {error.message}",))
+        return replace(lane, requested_at=started.requested_at, accept_ms=started.accept_ms)
+
+    def start(self, request: ReservationRequest) -> Timeline:
+        """See PlatformClient.start: one Invoke."""
         requested_at, sent = whole_ms(datetime.now(UTC)), time.perf_counter()
         answer = self._call(
             self.api.invoke,
@@ -176,12 +205,21 @@ class AwsClient:
                 f"{self.lane.label} started the function, but named no durable execution.",
                 hint="If it does so again, it was created without DurableConfig: delete it and deploy it anew.",
             )
-        try:
-            lane = self._held(arn)
-        except ResvError as error:
-            # It has been accepted, and goes on: what cannot be looked at is not lost for that, whatever the reason.
-            lane = self._accepted(arn, request, f"Its hold could not be looked at: {error.message}")
-        return replace(lane, requested_at=requested_at, accept_ms=accept_ms)
+        return Timeline(
+            platform=self.platform,
+            target=self.target,
+            ref=arn,
+            reservation_id=request.reservation_id,
+            endpoint=self.lane.endpoint,
+            engine=self.lane.engine,
+            label=self.lane.label,
+            stage=self.lane.stage,
+            status="running",
+            as_of=datetime.now(UTC),
+            request=request,
+            requested_at=requested_at,
+            accept_ms=accept_ms,
+        )
 
     def confirm(self, ref: str) -> Reservation:
         """See PlatformClient.confirm."""
@@ -257,23 +295,6 @@ class AwsClient:
                 return lane
             time.sleep(pause)
             pause = min(pause * 1.5, longest)
-
-    def _accepted(self, arn: str, request: ReservationRequest, note: str) -> Timeline:
-        return Timeline(
-            platform=self.platform,
-            target=self.target,
-            ref=arn,
-            reservation_id=request.reservation_id,
-            endpoint=self.lane.endpoint,
-            engine=self.lane.engine,
-            label=self.lane.label,
-            stage=self.lane.stage,
-            status="running",
-            as_of=datetime.now(UTC),
-            request=request,
-            notes=(note,),
-            polls=1,
-        )
 
     def _if_there(self, arn: str) -> Timeline | None:
         """The timeline; None when the execution has been deleted since it was listed."""

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 # AWS allows 15 calls of GetDurableExecutionHistory a second; other processes share them, and try again when refused.
 HISTORY_BURST, HISTORIES_A_SECOND = 4, 10
+#: As many as threads of a benchmark may call at once: beyond it, each call would open a connection and close it.
+CONNECTIONS = 256
 HISTORY_PACE = Pace(HISTORY_BURST, HISTORIES_A_SECOND)
 # AWS_ENDPOINT_URL_<SERVICE> has the service's id, which is mostly the client's name.
 _SERVICE_IDS = {"logs": "CLOUDWATCH_LOGS"}
@@ -95,7 +97,12 @@ class Aws:
         """A client of `service`: throttled and failed calls are tried again, 5 times in all, with back-off."""
         upper = _SERVICE_IDS.get(service, service.upper().replace("-", "_"))
         endpoint = self.environ.get(f"AWS_ENDPOINT_URL_{upper}") or self.environ.get("AWS_ENDPOINT_URL")
-        known = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 5})
+        known = Config(
+            connect_timeout=5,
+            read_timeout=30,
+            retries={"mode": "standard", "total_max_attempts": 5},
+            max_pool_connections=CONNECTIONS,
+        )
         try:
             client = self.session.create_client(
                 service,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -38,6 +38,7 @@ from reservation_cli.platforms.cloudflare_answers import (
 )
 from reservation_cli.platforms.cloudflare_instance import execution_status, timeline_from_instance
 from reservation_cli.platforms.payloads import Lane, as_list
+from reservation_cli.platforms.tally import Tally
 
 if TYPE_CHECKING:
     from reservation_cli.platforms.cloudflare_http import Retries
@@ -56,6 +57,13 @@ class CloudflareClient:
     lane: Lane
     target: Target
     platform: Platform = "cloudflare"
+    tally: Tally = field(default_factory=Tally)
+
+    def __post_init__(self) -> None:
+        """Every request is counted on its way out."""
+        for client in (self.worker, self.instances):
+            if client is not None:
+                client.event_hooks["request"].append(self.tally.add)
 
     @classmethod
     def local(cls, stack: Stack) -> CloudflareClient:
@@ -117,6 +125,11 @@ class CloudflareClient:
         """See PlatformClient.lists: not without a token for the REST API."""
         return self.instances is not None
 
+    @property
+    def requests(self) -> int:
+        """See PlatformClient.requests."""
+        return self.tally.count
+
     def reserve(self, request: ReservationRequest) -> Timeline:
         """See PlatformClient.reserve: the Worker answers once the hold exists, or after 2 s without it."""
         requested_at, sent = whole_ms(datetime.now(UTC)), time.perf_counter()
@@ -131,6 +144,10 @@ class CloudflareClient:
             requested_at=requested_at,
             accept_ms=round(accept_ms, 3),
         )
+
+    def start(self, request: ReservationRequest) -> Timeline:
+        """See PlatformClient.start: the Worker's answer waits for the hold anyway."""
+        return self.reserve(request)
 
     def confirm(self, ref: str) -> Reservation:
         """See PlatformClient.confirm."""

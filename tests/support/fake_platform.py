@@ -30,7 +30,7 @@ class FakePlatform:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     fail: ResvError | None = None
     fail_from_second: ResvError | None = None
-    requests: dict[str, ReservationRequest] = field(default_factory=dict)
+    known: dict[str, ReservationRequest] = field(default_factory=dict)
     reservations: dict[str, Reservation] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     unlisted: set[str] = field(default_factory=set)
@@ -41,15 +41,22 @@ class FakePlatform:
     def label(self) -> str:
         return f"{NAMES[self.platform]} · {self.stage or self.target}"
 
+    @property
+    def requests(self) -> int:
+        return sum(self.calls.values())
+
     def reserve(self, request: ReservationRequest) -> Timeline:
         with self._called("reserve"):
-            known = self.requests.setdefault(request.reservation_id, request)
+            known = self.known.setdefault(request.reservation_id, request)
             if known != request:
                 raise ConflictError("That id is used with other input.", code="reservation_conflict")
             if request.reservation_id not in self.reservations:
                 self.reservations[request.reservation_id] = self._hold(request)
             lane = self._timeline(request.reservation_id)
             return replace(lane, requested_at=self.now() - STEP, accept_ms=5.0)
+
+    def start(self, request: ReservationRequest) -> Timeline:
+        return self.reserve(request)
 
     def confirm(self, ref: str) -> Reservation:
         return self._decide("confirmed", ref)
@@ -71,11 +78,11 @@ class FakePlatform:
 
     def executions(self, limit: int) -> Sequence[Timeline]:
         with self._called("executions"):
-            return [self._timeline(name) for name in list(reversed(self.requests))[:limit]]
+            return [self._timeline(name) for name in list(reversed(self.known))[:limit]]
 
     def statuses(self, since: datetime) -> Mapping[str, ExecutionStatus]:
         with self._called("statuses"):
-            lanes = [self._timeline(name) for name in self.requests if name not in self.unlisted]
+            lanes = [self._timeline(name) for name in self.known if name not in self.unlisted]
             return {lane.reservation_id: lane.status for lane in lanes if lane.started and lane.started >= since}
 
     def close(self) -> None:
@@ -144,7 +151,7 @@ class FakePlatform:
             return known
 
     def _timeline(self, name: str) -> Timeline:
-        now, request, seat = self.now(), self.requests[name], self._settled(name)
+        now, request, seat = self.now(), self.known[name], self._settled(name)
         began = seat.created_at or now
         started = began - STEP
         create = Span("step", "create-hold", began, began + STEP, "succeeded", None, (), None, began, began + STEP)
