@@ -40,7 +40,7 @@ def bench_view(run: Run, width: int) -> RenderableType:
     if bench is None:
         raise ValueError("The run is no benchmark.")
     summaries = benchmark.summaries(bench)
-    parts: list[RenderableType] = [*_heading(run, bench), Text(), _counts(summaries, bench, width), *_certainty(bench)]
+    parts: list[RenderableType] = [*_heading(run, bench), Text(), _counts(summaries, bench, width), *certainty(bench)]
     for hold in bench.plan.holds:
         lanes = [summary for summary in summaries if summary.hold_seconds == hold]
         if len(bench.plan.holds) > 1:
@@ -48,7 +48,7 @@ def bench_view(run: Run, width: int) -> RenderableType:
         parts += [Text(), _percentiles(lanes, width)]
         parts += _histogram(bench, hold, width)
     parts += _differences(bench)
-    parts += [Text(), *(Text(line, DIM) for line in _method(run, bench, summaries))]
+    parts += [Text(), *(Text(line, DIM) for line in method(run, bench, summaries))]
     return Constrain(Group(*parts), width)
 
 
@@ -108,7 +108,7 @@ def _counts(summaries: Sequence[Summary], bench: Bench, width: int) -> Table:
     return table
 
 
-def _certainty(bench: Bench) -> Iterator[Text]:
+def certainty(bench: Bench) -> Iterator[Text]:
     """What a count of none proves, and the first reasons of those that are some."""
     n = len(bench.samples)
     bad = [sample for sample in bench.samples if sample.verdict not in ("right", "unfinished")]
@@ -178,15 +178,16 @@ def _differences(bench: Bench) -> Iterator[Text]:
         yield Text("What differs", "bold")
         several = len(bench.plan.holds) > 1
         for contest in contests:
-            yield Text(f"  {_contest(contest, several)}", "" if contest.winner else DIM)
+            yield Text(f"  {contest_sentence(contest, several)}", "" if contest.winner else DIM)
     if drifts:
         yield Text()
         yield Text("Timer error against the hold", "bold")
         for drift in drifts:
-            yield Text(f"  {_drift(drift)}")
+            yield Text(f"  {drift_sentence(drift)}")
 
 
-def _contest(contest: Contest, several: bool) -> str:
+def contest_sentence(contest: Contest, several: bool) -> str:
+    """Who has less of a metric, by how much and how surely; `several` names the hold as well."""
     label = LABELS[contest.metric].removeprefix("· ")
     where = f"{label}, hold {format_duration(contest.hold_seconds)}" if several else label
     low, high = contest.difference.interval.low, contest.difference.interval.high
@@ -201,7 +202,8 @@ def _contest(contest: Contest, several: bool) -> str:
     )
 
 
-def _drift(drift: Drift) -> str:
+def drift_sentence(drift: Drift) -> str:
+    """The constant and the proportional part of a platform's timer error."""
     line = drift.line
     slope = f"{line.slope:+.3f} ms for each second of hold"
     low, high = line.slope_interval.low, line.slope_interval.high
@@ -211,7 +213,8 @@ def _drift(drift: Drift) -> str:
     return f"{PLATFORM_NAMES[drift.platform]}: {line.constant:+.1f} ms constant, {slope}{bounds}"
 
 
-def _method(run: Run, bench: Bench, summaries: Sequence[Summary]) -> Iterator[str]:
+def method(run: Run, bench: Bench, summaries: Sequence[Summary]) -> Iterator[str]:
+    """How it was measured, with what, and on what."""
     if any(summary.target == "local" for summary in summaries):
         yield "Local engines show how the programming models behave, not how fast the clouds are."
     requests = ", ".join(f"{PLATFORM_NAMES[platform]} {count}" for platform, count in bench.requests.items())
