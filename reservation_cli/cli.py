@@ -24,6 +24,8 @@ from reservation_cli.commands import (
     list_,
     logs,
     reserve,
+    runs,
+    schema,
     status,
     teardown,
     up,
@@ -69,6 +71,7 @@ for _command in (
     list_,
     compare,
     bench,
+    runs,
     logs,
     deploy,
     teardown,
@@ -76,6 +79,7 @@ for _command in (
     up,
     down,
     env,
+    schema,
 ):
     app.command(_command.__name__.rpartition(".")[2].rstrip("_"))(_command.command)
 
