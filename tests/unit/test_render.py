@@ -43,7 +43,7 @@ total               900.048 s  900.040 s   AWS −8.0 ms
 operations                  3          4        AWS +1
 invocations                 —          2
 polls made                 12         12          same
-cost per million       $35.40     $35.96    AWS +$0.56
+cost per million       $48.02     $36.03   AWS −$11.98
 """ in text(comparison_view(timelines.expired(), 80))
 
 
