@@ -11,6 +11,7 @@ import pytest
 
 from reservation_cli import settings
 from reservation_cli.local import stack
+from support import schemas
 from support.fake_platform import FakePlatform
 
 
@@ -57,7 +58,7 @@ def aws() -> FakePlatform:
 def run_resv(
     environ: dict[str, str], cloudflare: FakePlatform, aws: FakePlatform, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., tuple[int, str, str]]:
-    """Run `resv` on the two fakes: gives exit code, stdout and stderr."""
+    """Run `resv` on the two fakes: gives exit code, stdout and stderr; what `--json` prints is valid."""
     from reservation_cli.cli import main
 
     fakes = {"cloudflare": cloudflare, "aws": aws}
@@ -65,6 +66,7 @@ def run_resv(
     def run(*argv: str) -> tuple[int, str, str]:
         code = main(argv, environ, connect=lambda _settings, platform, _place, _progress: fakes[platform])
         out, err = capsys.readouterr()
+        schemas.check(argv, code, out, err)
         return code, out, err
 
     return run

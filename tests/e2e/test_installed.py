@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from reservation_cli.local import stack
+from support import schemas
 from support.waiting import until
 
 pytestmark = pytest.mark.stack
@@ -27,7 +28,9 @@ Resv = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.fixture
 def resv(stack_environ: Mapping[str, str]) -> Resv:
     def run(*argv: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([RESV, *argv], env=stack_environ, capture_output=True, text=True, timeout=120)
+        done = subprocess.run([RESV, *argv], env=stack_environ, capture_output=True, text=True, timeout=120)
+        schemas.check(argv, done.returncode, done.stdout, done.stderr)
+        return done
 
     return run
 

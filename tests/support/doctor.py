@@ -15,6 +15,7 @@ from reservation_cli import store
 from reservation_cli.cli import main
 from reservation_cli.domain.deployment import AwsDeployment, Deployment
 from reservation_cli.local import halves
+from support import schemas
 
 INFRA = Path(__file__).parents[2] / "infra"
 ACCOUNT = "123456789012"
@@ -51,6 +52,7 @@ class Machine:
         before = self.files()
         code = main(["doctor", *argv], self.environ)
         out, err = self.capsys.readouterr()
+        schemas.check(["doctor", *argv], code, out, err)
         assert not [secret for secret in HIDDEN if secret in out + err]
         assert "Traceback" not in err
         assert self.files() == before
