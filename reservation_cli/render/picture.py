@@ -84,7 +84,7 @@ def picture(lanes: Sequence[Timeline], width: int, now: datetime | None = None) 
         max(_LEAST_AXIS, width - margin - _widest(endings) - _GAP),
     )
     labels = arranged(drawings, axis)
-    lines = [*heading(lanes, width, _zero(lanes)), Text(), *_axis_lines(axis, margin)]
+    lines = [*heading(lanes, width, zero_words(lanes)), Text(), *_axis_lines(axis, margin)]
     for lane, drawing, name, ending, label_lines in zip(lanes, drawings, names, endings, labels, strict=True):
         if lane is not lanes[0]:
             lines.append(Text())
@@ -135,7 +135,8 @@ def heading(lanes: Sequence[Timeline], width: int, *more: str) -> Iterator[Text]
     yield line
 
 
-def _zero(lanes: Sequence[Timeline]) -> str:
+def zero_words(lanes: Sequence[Timeline]) -> str:
+    """What t = 0 is, and on which lane it is something else."""
     names: dict[Zero, list[str]] = {}
     for lane in lanes:
         if lane.zero is not None:
