@@ -27,7 +27,8 @@ from reservation_cli.render.words import (
     printable,
 )
 
-_WIDE = 116
+#: From here on a run takes one line.
+_WIDE = 132
 #: What a comparison of two outcomes takes; the counts of a bad benchmark go on in the next line.
 _RESULT = 22
 _NONE = Text(UNKNOWN, DIM)

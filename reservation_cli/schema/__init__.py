@@ -18,6 +18,7 @@ OUTPUTS: Mapping[str, tuple[str, ...]] = {
     "run": ("compare", "bench", "reserve", "status"),
     "list": ("list",),
     "runs": ("runs",),
+    "report": ("report",),
     "decision": ("confirm", "cancel"),
     "plan": ("deploy --dry-run", "teardown --dry-run"),
     "deployment": ("deploy",),
