@@ -40,23 +40,25 @@ def render(run: Run) -> str:
     lanes = [(lane, bar, lane.origin or bar.start) for lane in run.lanes if (bar := execution(lane))]
     # Viewers drop what lies before 0.
     base = max((_earliest(lane, bar, origin) for lane, bar, origin in lanes), default=timedelta())
-    told = {
-        "traceEvents": [
-            event
-            for pid, (lane, bar, origin) in enumerate(lanes, 1)
-            for event in _process(pid, lane, bar, origin, origin - base)
-        ],
-        "displayTimeUnit": "ms",
-        "otherData": {
-            "run": run.id,
-            "kind": run.kind,
-            "recorded_at": format_time(run.recorded_at),
-            "alignment": _ALIGNED,
-            "t0_us": _us(base),
-            "software": dict(run.software),
-        },
+    events = [
+        event
+        for pid, (lane, bar, origin) in enumerate(lanes, 1)
+        for event in _process(pid, lane, bar, origin, origin - base)
+    ]
+    about = {
+        "run": run.id,
+        "kind": run.kind,
+        "recorded_at": format_time(run.recorded_at),
+        "alignment": _ALIGNED,
+        "t0_us": _us(base),
+        "software": dict(run.software),
     }
-    return json.dumps(told, ensure_ascii=False, indent=1) + "\n"
+    # A line for each event: so that two files can be compared.
+    told = ",\n".join(json.dumps(event, ensure_ascii=False) for event in events)
+    return (
+        f'{{"displayTimeUnit": "ms",\n"otherData": {json.dumps(about, ensure_ascii=False)},\n'
+        f'"traceEvents": [\n{told}\n]}}\n'
+    )
 
 
 def _earliest(lane: Timeline, root: Bar, origin: datetime) -> timedelta:
