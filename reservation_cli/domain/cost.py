@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from reservation_cli.domain.prices import PRICES, PRICES_AS_OF, Price, Prices
+from reservation_cli.domain.prices import PRICES, PRICES_AS_OF, Prices
 from reservation_cli.domain.reservation import Outcome, Platform, Strategy
 from reservation_cli.domain.timeline import Timeline
 
@@ -128,23 +128,15 @@ def operations(timeline: Timeline) -> int:
 def bill(
     found: Sequence[CostLine], count: float, prices: Prices = PRICES, *, allowances: bool = False
 ) -> tuple[BillLine, ...]:
-    """A month of `count` such executions; with `allowances` what is included is taken off and the plan put on."""
+    """A month of `count` such executions of one platform.
+
+    With `allowances` what is included a month is taken off, as if nothing else used it, and the plan's fee put on.
+    """
     billed = [_billed(line, count, prices, allowances) for line in found]
-    plan = prices.plans.get(found[0].platform) if found and allowances else None
-    if plan is not None:
-        item = CostLine(
-            found[0].platform,
-            "Workers Paid",
-            1,
-            plan.unit,
-            plan.each,
-            plan.each,
-            "assumed",
-            "the plan's base fee",
-            "plan",
-            "plan",
-        )
-        billed.append(BillLine(item, 1, 0, plan.each))
+    if allowances and any(line.platform == "cloudflare" for line in found):
+        book = _Book("cloudflare", prices)
+        book.add("plan", "Workers Paid", "plan", 1, "the plan that the allowances come with, a month")
+        billed += [BillLine(plan, 1, 0, plan.cost_usd) for plan in book.lines]
     return tuple(billed)
 
 
@@ -225,10 +217,10 @@ def _cloudflare(shape: Shape, prices: Prices) -> tuple[CostLine, ...]:
         _gb_months(_state_kb(shape), state_days),
         f"{_state_kb(shape):g} kB of payloads, measured, for the run and {CLOUDFLARE_RETENTION_DAYS} days",
     )
-    book.add("seats", "object requests", "object_requests", calls, "by the code: each call of a Durable Object")
+    book.add("seats", "object calls", "object_requests", calls, "by the code: each call of a Durable Object")
     book.add(
         "seats",
-        "object duration",
+        "object time",
         "object_duration",
         calls * _OBJECT_CALL_MS / 1000 * _OBJECT_GB,
         f"{_OBJECT_CALL_MS} ms a call at 128 MB, estimated; idle is free",
@@ -253,8 +245,9 @@ def _aws(shape: Shape, prices: Prices, memory_mb: int) -> tuple[CostLine, ...]:
     invocations = shape.invocations + decided
     took = shape.billed_ms if shape.billed_ms is not None else shape.invocations * _INVOCATION_MS
     took += decided * _INVOCATION_MS
-    # hold: seat, claim, place (rejected: seat twice, claim, outcome); confirm or cancel: entry, seat, for an event the
-    # entry again for its callback; finalize: entry, seat, and once decided entry and seat again, after a write in vain
+    # hold: reads the seat (rejected: twice), writes entry and seat (rejected: the entry twice); confirm and cancel:
+    # read the entry (for an event once more, for its callback), write the seat; finalize: the same, and once it is
+    # decided the write is in vain, but billed, and entry and seat are read again
     reads = (1 + rejected) * shape.hold_attempts + decided * (1 + (shape.strategy == "event"))
     reads += (3 if decided else 1) * shape.final_attempts
     writes = 2 * shape.hold_attempts + decided + shape.final_attempts
@@ -281,7 +274,9 @@ def _aws(shape: Shape, prices: Prices, memory_mb: int) -> tuple[CostLine, ...]:
         _gb_months(kilobytes, kept_days),
         f"the same for the run and {AWS_RETENTION_DAYS} days",
     )
-    book.add("seats", "table writes", "writes", writes, "by the code: items under 1 KB, not transactional")
+    book.add(
+        "seats", "table writes", "writes", writes, "by the code: under 1 KB, not transactional; one more on a used seat"
+    )
     book.add("seats", "table reads", "reads", reads, "by the code: strongly consistent, under 4 KB")
     book.add(
         "seats",
@@ -326,8 +321,7 @@ class _Book:
 
 def _billed(line: CostLine, count: float, prices: Prices, allowances: bool) -> BillLine:
     used = line.quantity * count
-    price: Price = prices[line.price]
-    included = min(used, price.included) if allowances else 0.0
+    included = min(used, prices[line.price].included) if allowances else 0.0
     return BillLine(line, used, included, (used - included) * line.unit_price_usd)
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from reservation_cli.domain.reservation import InvalidInputError, Platform
+from reservation_cli.domain.reservation import InvalidInputError
 
 PRICES_AS_OF = "2026-11"
 
@@ -27,6 +27,7 @@ _KV = "https://developers.cloudflare.com/kv/platform/pricing/"
 _WORKERS_LOGS = "https://developers.cloudflare.com/workers/observability/logs/workers-logs/"
 _LAMBDA = "https://aws.amazon.com/lambda/pricing/"
 _DYNAMODB = "https://aws.amazon.com/dynamodb/pricing/on-demand/"
+_API_GATEWAY = "https://aws.amazon.com/api-gateway/pricing/"
 _CLOUDWATCH = "https://aws.amazon.com/cloudwatch/pricing/"
 
 _MILLION = 1e6
@@ -50,11 +51,10 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """The table by names such as `cloudflare.steps`, and what each platform's plan costs a month."""
+    """The table by names such as `cloudflare.steps`; `cloudflare.plan` is what the plan costs a month."""
 
     as_of: str
     table: Mapping[str, Price]
-    plans: Mapping[Platform, Price]
 
     def __getitem__(self, name: str) -> Price:
         return self.table[name]
@@ -84,8 +84,10 @@ PRICES = Prices(
         "aws.reads": Price(0.125, _MILLION, "read", _DYNAMODB),
         "aws.table_storage": Price(0.25, 1, "GB-month", _DYNAMODB, included=25),
         "aws.log_data": Price(0.50, 1, "GB", _CLOUDWATCH, included=5),
+        # In no bill of ours: what an HTTP front would cost.
+        "aws.http_api": Price(1.00, _MILLION, "request", _API_GATEWAY),
+        "cloudflare.plan": Price(5.00, 1, "month", _WORKERS),
     },
-    plans={"cloudflare": Price(5.00, 1, "month", _WORKERS)},
 )
 
 
