@@ -18,8 +18,11 @@ from reservation_cli.doctor.check import Check, Group, Setting, Source, State
 from reservation_cli.domain import benchmark
 from reservation_cli.domain.benchmark import Bench, Plan, Sample, Verdict
 from reservation_cli.domain.comparison import Metrics
+from reservation_cli.domain.cost import Basis, Purpose
 from reservation_cli.domain.deployment import AwsDeployment, CloudflareDeployment, Via
+from reservation_cli.domain.differences import Quoted, QuotedSide
 from reservation_cli.domain.lane_record import SCHEMA
+from reservation_cli.domain.quotes import Quote
 from reservation_cli.domain.record import run_as_json
 from reservation_cli.domain.reservation import (
     Outcome,
@@ -32,6 +35,7 @@ from reservation_cli.domain.reservation import (
 )
 from reservation_cli.domain.run import Host, Run, RunKind
 from reservation_cli.domain.timeline import Attempt, Engine, ExecutionStatus, SpanKind, SpanStatus, Timeline
+from reservation_cli.domain.twins import Block, Part
 from support import benches, schemas, timelines
 
 Json = dict[str, Any]
@@ -113,6 +117,8 @@ def test_every_file_is_printed_or_referred_to() -> None:
         ("run.properties.kind", RunKind),
         ("plan.$defs.change.properties.verb", Verb),
         ("deployment.$defs.aws.properties.via", Via),
+        ("cost.$defs.line.properties.basis", Basis),
+        ("cost.$defs.line.properties.purpose", Purpose),
         ("doctor.$defs.check.properties.group", Group),
         ("doctor.$defs.check.properties.state", State),
         ("doctor.$defs.setting.properties.source", Source),
@@ -128,6 +134,7 @@ def test_enumerations_are_those_of_the_program(path: str, values: object) -> Non
         ("common.$defs.outcome_or_null", Outcome),
         ("run.properties.request.properties.strategy", Strategy),
         ("summary.$defs.difference.properties.winner", Platform),
+        ("cost.$defs.lane.properties.target", Target),
     ],
 )
 def test_enumerations_with_null_too(path: str, values: object) -> None:
@@ -151,6 +158,11 @@ def test_enumerations_with_null_too(path: str, values: object) -> None:
         ("doctor.$defs.check", Check, {}),
         ("doctor.$defs.setting", Setting, {}),
         ("plan.$defs.change", Change, {}),
+        ("differences.$defs.difference", Quoted, {}),
+        ("differences.$defs.side", QuotedSide, {}),
+        ("differences.$defs.quote", Quote, {}),
+        ("code.$defs.block", Block, {}),
+        ("code.$defs.part", Part, {}),
         ("teardown.$defs.leftover", Leftover, {}),
         ("deployment.$defs.aws", AwsDeployment, {}),
         ("deployment.$defs.cloudflare", CloudflareDeployment, {}),
