@@ -16,6 +16,7 @@ import boto3
 import httpx
 import pytest
 
+from reservation_cli import schema
 from reservation_cli.local import stack
 from support import schemas
 from support.waiting import until
@@ -184,5 +185,7 @@ def test_a_wheel_works_without_a_checkout(stack_environ: Mapping[str, str], tmp_
             [*run, "deploy", "aws", "--dry-run", "--json"], env=nobody, cwd=tmp_path, capture_output=True, text=True
         )
         assert as_json(plan)["plan"]["changes"]
+        printed = subprocess.run([*run, "schema"], env=environ, cwd=tmp_path, capture_output=True, text=True)
+        assert as_json(printed) == schema.bundled("run")
     finally:
         subprocess.run([*run, "down"], env=environ, cwd=tmp_path, check=True, capture_output=True)
