@@ -64,7 +64,11 @@ def execution(lane: Timeline) -> Bar | None:
         return None
     end = max([start, *([over] if over else [bar.end for bar in children])])
     untimed = [printable(span.name) for span in lane.spans if span.start is None and not span.attempts]
-    measured = {name: value for name, value in metrics(lane).as_json().items() if value is not None}
+    measured = {
+        name: value
+        for name, value in metrics(lane).as_json().items()
+        if value is not None and name not in ("polls", "cost_usd")
+    }
     return Bar(
         kind="execution",
         name="reservation",
