@@ -96,5 +96,7 @@ def _prices(name: str | None) -> Prices:
         return read_prices(Path(name).read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"{name} cannot be read: {error.strerror}.", hint=hint) from error
-    except (InvalidInputError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{name}: It is no text in UTF-8.", hint=hint, code="prices") from error
+    except InvalidInputError as error:
         raise UsageError(f"{name}: {error}", hint=hint, code="prices") from error

@@ -253,11 +253,18 @@ def _aws(shape: Shape, prices: Prices, memory_mb: int) -> tuple[CostLine, ...]:
     writes = 2 * shape.hold_attempts + decided + shape.final_attempts
     kilobytes = _state_kb(shape)
     kept_days = shape.run_seconds / _DAY_SECONDS + AWS_RETENTION_DAYS
-    seats = " and the seats function" if decided else ""
+    seats = ", and the seats function by the code" if decided else ""
     book = _Book("aws", prices)
     book.recorded = shape.recorded
     book.add("workflow", "operations", "operations", shape.operations, "start, steps, waits, retries", told=True)
-    book.add("compute", "requests", "requests", invocations, f"invocations{seats}", told=shape.invocations_recorded)
+    book.add(
+        "compute",
+        "requests",
+        "requests",
+        invocations,
+        f"{shape.invocations} of the workflow{seats}",
+        told=shape.invocations_recorded and not decided,
+    )
     book.add(
         "compute",
         "compute",

@@ -13,7 +13,7 @@ from reservation_cli.domain.timeline import Timeline
 
 MILLION = 1_000_000
 _MONTH_SECONDS = 30 * 86_400
-_COUNT = re.compile(r"(\d+(?:\.\d+)?)([kMB]?)")
+_COUNT = re.compile(r"(\d+(?:\.\d+)?)([kMB]?)", re.ASCII)
 _SIZES = {"": 1, "k": 1_000, "M": MILLION, "B": 1_000_000_000}
 _MOST = 10**12
 

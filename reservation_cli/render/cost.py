@@ -49,7 +49,7 @@ def cost_view(costed: Sequence[Costing], terms: Terms, width: int, details: bool
             parts += [*([Text()] if number else []), _table(each, terms, width)]
         if len(present) == 2:
             parts.append(Text(f"{difference(present[0], present[1])}.", "bold"))
-        parts += [Text(), Text("What would change it"), *_change_lines(present, terms), Text()]
+        parts += [Text(), Text("What would change it"), _changes(present, terms), Text()]
         if details:
             parts += _grounds(present)
     parts += [Text(sentence, DIM) for sentence in _sentences(costed, terms, details)]
@@ -122,7 +122,7 @@ def _hold(costed: Costing) -> str:
 
 def _table(pair: Pair, terms: Terms, width: int) -> Table:
     sides = [one for one in pair if one is not None]
-    room = width if len(sides) == 2 else 2 * width
+    room = width if len(sides) == 2 else 2 * width - 8
     purposes, prices = room >= _WITH_PURPOSE, room >= _WITH_PRICES
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="")
     if purposes:
@@ -184,16 +184,19 @@ def _totals(sides: Sequence[Costing], terms: Terms) -> Iterator[tuple[str, list[
         yield "one", [one(side.total_usd / terms.count) for side in sides]
 
 
-def _change_lines(costed: Sequence[Costing], terms: Terms) -> Iterator[Text]:
+def _changes(costed: Sequence[Costing], terms: Terms) -> Padding:
+    """The line that costs most, then what could be otherwise."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column()
     for side in costed:
-        name = PLATFORM_NAMES[side.platform]
-        top = side.largest
+        name, top = Text(PLATFORM_NAMES[side.platform], LANE_STYLES[side.platform]), side.largest
         if side.total_usd > 0:
-            share = f"{money(top.cost_usd):>9}  of it is {top.line.item}: {top.cost_usd / side.total_usd:.0%}"
-            yield Text.assemble("  ", (name.ljust(12), LANE_STYLES[side.platform]), share)
+            table.add_row(name, money(top.cost_usd), f"of it is {top.line.item}: {top.cost_usd / side.total_usd:.0%}")
         for change in changes(side, terms):
-            amount = f"{'−' if change.usd < 0 else '+'}{money(abs(change.usd))}"
-            yield Text(f"  {'':12}{amount:>9}  {change.what}")
+            table.add_row("", f"{'−' if change.usd < 0 else '+'}{money(abs(change.usd))}", change.what)
+    return Padding(table, (0, 0, 0, 2))
 
 
 def _grounds(costed: Sequence[Costing]) -> list[RenderableType]:
