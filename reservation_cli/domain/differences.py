@@ -121,8 +121,8 @@ DIFFERENCES: tuple[Difference, ...] = (
             ),
         ),
         Side(
-            "A function of each step, from error and attempt; createRetryStrategy makes one. By default 6 attempts, the first "
-            "retry within 5 s, doubling, with jitter. The delay is not billed as compute; the retry is an operation.",
+            "A function of each step, from error and attempt; createRetryStrategy makes one. By default 6 attempts, "
+            "the first retry within 5 s, doubling, with jitter. The delay bills no compute; the retry is an operation.",
             (
                 Anchor(_AWS_HANDLER, "const backoff = createRetryStrategy({"),
                 Anchor(_AWS_HANDLER, "error instanceof ReservationConflict ? { shouldRetry: false }"),

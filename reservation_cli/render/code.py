@@ -19,7 +19,7 @@ _THEME = "ansi_dark"
 def highlighted(source: str, file: str) -> list[Text]:
     """The lines of `source`, coloured by what the ending of `file` says it is."""
     lexer = _LEXERS.get(file.rpartition(".")[2], "text")
-    text = Syntax(source, lexer, theme=_THEME, background_color="default").highlight(source)
+    text = Syntax(source, lexer, theme=_THEME).highlight(source)
     lines = list(text.split("\n", allow_blank=True))
     return lines[: len(source.splitlines())]
 
@@ -32,22 +32,22 @@ def folded(line: Text, width: int) -> list[Text]:
     prefix = Text()
     while prefix.cell_len + line.cell_len > width:
         cut = _cut(line.plain, width - prefix.cell_len)
-        pieces.append(prefix + line[:cut])
+        pieces.append(Text.assemble(prefix, line[:cut]))
         line = line[cut:]
         prefix = Text(indent + CONTINUED, DIM)
-    return [*pieces, prefix + line]
+    return [*pieces, Text.assemble(prefix, line)]
 
 
 def _cut(text: str, room: int) -> int:
-    """How many characters go into `room` cells: up to a blank, else up to a sign, where one is in the latter half."""
+    """How many characters go into `room` cells: up to a blank or a sign rather than within a word."""
     most, used = 0, 0
     for character in text:
         used += cell_len(character)
         if used > room:
             break
         most += 1
-    for signs in (" ", "(,./"):
-        last = max(text.rfind(sign, room // 2, most) for sign in signs)
+    for signs, earliest in ((" ", room // 2), ("(,./", room // 2), (" (,./", room // 4)):
+        last = max(text.rfind(sign, earliest, most) for sign in signs)
         if last >= 0:
             return last + 1
     return max(most, 1)

@@ -22,6 +22,10 @@ _ENGINES: dict[Platform, str] = {
     "cloudflare": "Cloudflare Workflows",
     "aws": "AWS Lambda durable functions",
 }
+_FOOT = (
+    "By the vendors' documentation of autumn 2026; limits and prices as dated. The code is this project's own.",
+    "Both workflow files whole: resv differences --code",
+)
 _INDENT = 14
 _NARROWEST = 40
 
@@ -30,13 +34,8 @@ def differences_view(differences: Sequence[Quoted], width: int) -> RenderableTyp
     """Each topic: what holds on either platform, and the code that shows it. Side by side where there is room."""
     width = max(width, _NARROWEST)
     lines = _in_columns(differences, width) if width >= TWO_COLUMNS else _stacked(differences, width)
-    return Group(*lines, Text(), *(Text(part, DIM) for part in textwrap.wrap(_FOOT, width)))
-
-
-_FOOT = (
-    "By the vendors' documentation of autumn 2026; limits and prices as dated. The lines of code are this project's "
-    "own. Both workflows whole: resv differences --code"
-)
+    foot = (part for sentence in _FOOT for part in textwrap.wrap(sentence, width))
+    return Group(*lines, Text(), *(Text(part, DIM) for part in foot))
 
 
 def platform_heading(platform: Platform, text: str) -> Text:
@@ -53,8 +52,7 @@ def rule(title: str, width: int, detail: str = "") -> Text:
 def beside(lefts: Sequence[Text], rights: Sequence[Text], column: int) -> Iterator[Text]:
     """Lines next to each other, the left ones filled up to `column` cells."""
     for left, right in zip_longest(lefts, rights, fillvalue=Text()):
-        line = left + Text(" " * (column - left.cell_len))
-        line.append(SEPARATOR, DIM).append_text(right)
+        line = Text.assemble(left, " " * (column - left.cell_len), (SEPARATOR, DIM), right)
         line.rstrip()
         yield line
 
@@ -65,9 +63,11 @@ def _stacked(differences: Sequence[Quoted], width: int) -> Iterator[Text]:
             yield Text()
         yield rule(difference.title, width, _detail(difference))
         for platform, side in _sides(difference):
-            name, *rest = _side(side, width - _INDENT)
-            yield Text("  ") + platform_heading(platform, PLATFORM_NAMES[platform].ljust(_INDENT - 2)) + name
-            yield from (Text(" " * _INDENT) + line for line in rest)
+            room = width - _INDENT
+            first, *rest = (*_text(side, room), *_code(side, room))
+            name = platform_heading(platform, PLATFORM_NAMES[platform].ljust(_INDENT - 2))
+            yield Text.assemble("  ", name, first)
+            yield from (Text.assemble(" " * _INDENT, line) for line in rest)
 
 
 def _in_columns(differences: Sequence[Quoted], width: int) -> Iterator[Text]:
@@ -76,15 +76,20 @@ def _in_columns(differences: Sequence[Quoted], width: int) -> Iterator[Text]:
     yield from beside([cloudflare], [aws], column)
     for difference in differences:
         yield rule(difference.title, width, _detail(difference))
-        yield from beside(_side(difference.cloudflare, column), _side(difference.aws, column), column)
+        for part in (_text, _code):
+            yield from beside(part(difference.cloudflare, column), part(difference.aws, column), column)
 
 
-def _side(side: QuotedSide, width: int) -> list[Text]:
-    lines = [Text(part) for part in textwrap.wrap(side.text, width, break_on_hyphens=False)]
+def _text(side: QuotedSide, width: int) -> list[Text]:
+    return [Text(part) for part in textwrap.wrap(side.text, width, break_on_hyphens=False)]
+
+
+def _code(side: QuotedSide, width: int) -> list[Text]:
+    lines: list[Text] = []
     for quote in side.code:
-        lines.append(Text(f"{quote.file}:{quote.line}", DIM))
+        lines += folded(Text(f"{quote.file}:{quote.line}", DIM), width)
         (code,) = highlighted(quote.text, quote.file)
-        lines += [Text("  ") + piece for piece in folded(code, width - 2)]
+        lines += [Text.assemble("  ", piece) for piece in folded(code, width - 2)]
     for line in lines:
         line.rstrip()
     return lines

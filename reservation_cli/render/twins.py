@@ -40,8 +40,14 @@ class _Code:
         rows = []
         for number, line in enumerate(self._lines[part.line - 1 : part.line - 1 + len(part.lines)], part.line):
             first, *more = folded(line, width - self._digits - 2)
-            margin = Text(" " * (self._digits + 2))
-            rows.append([Text(f"{number:>{self._digits}}  ", DIM) + first, *(margin + piece for piece in more)])
+            margin = " " * (self._digits + 2)
+            row = [
+                Text.assemble((f"{number:>{self._digits}}  ", DIM), first),
+                *(Text.assemble(margin, piece) for piece in more),
+            ]
+            for text in row:
+                text.rstrip()
+            rows.append(row)
         return rows
 
 
