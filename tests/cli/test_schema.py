@@ -64,6 +64,34 @@ def test_what_is_recorded_and_what_is_drawn_again_is_a_run(
     assert document == json.loads(out) == json.loads(run_resv("compare", str(recorded), "--json")[1])
 
 
+@pytest.mark.parametrize(
+    "argv",
+    [
+        "cost",
+        "cost --free --per-month 5M --outcome confirmed --strategy event",
+        "cost last",
+        "cost nobody",
+        "differences",
+        "differences sleep",
+        "differences nothing",
+        "differences --code",
+        "report",
+        "report nothing -o run.csv",
+    ],
+)
+def test_these_print_what_their_schema_says(run_resv: Run, argv: str) -> None:
+    run_resv("reserve", "--seat", "A1", "--hold", "1h")
+    code, out, err = run_resv(*argv.split(), "--json")
+    assert (code == 0) == bool(out) == (not err)
+
+
+def test_a_report_tells_where_it_was_written(run_resv: Run, tmp_path: Path) -> None:
+    run_resv("compare", "--hold", "1s")
+    (run,) = json.loads(run_resv("runs", "--json")[1])["runs"]
+    file = str(tmp_path / "run.csv")
+    assert json.loads(run_resv("report", run["id"], "-o", file, "--json")[1]) == {"written": [file]}
+
+
 def test_a_log_is_a_document_a_line(run_resv: Run, environ: dict[str, str]) -> None:
     folder = Path(environ["RESV_HOME"]) / "logs"
     folder.mkdir(parents=True)
