@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
+import shlex
 import tempfile
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -83,6 +83,8 @@ def _ending(path: str) -> str:
     suffix = os.path.splitext(name)[1]
     if not suffix:
         raise UsageError(f"{path or 'An empty name'} has no ending that tells its format.", hint=_KNOWN)
+    import difflib  # deferred: 2 ms that only a mistake needs
+
     close = difflib.get_close_matches(suffix, ENDINGS, n=1, cutoff=0.5)
     hint = f"Did you mean {close[0]}? {_KNOWN}" if close else _KNOWN
     raise UsageError(f"{path} ends in {suffix}, which is no format.", hint=hint)
@@ -93,7 +95,7 @@ def _checked(path: Path) -> Path:
     folder = path.parent
     try:
         if not folder.is_dir():
-            raise UsageError(f"{path}: there is no folder {folder}.", hint=f"mkdir -p {folder}")
+            raise UsageError(f"{path}: there is no folder {folder}.", hint=f"mkdir -p {shlex.quote(str(folder))}")
         if path.is_dir():
             raise UsageError(f"{path} is a folder.", hint="Give the name of a file.")
         found = path.resolve()

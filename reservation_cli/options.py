@@ -196,5 +196,5 @@ def write_outputs(me: Command, run: Run, files: Sequence[str] | None) -> None:
     if files:
         from reservation_cli import exports
 
-        for written in exports.write(run, files):
+        for written in exports.write(run, files, me.settings.environ):
             me.output.note(f"Written: {written}")

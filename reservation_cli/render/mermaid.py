@@ -120,7 +120,8 @@ def _tasks(lane: Timeline) -> Iterator[_Task]:
             yield task(f"{bar.name} {f'so far {took}' if bar.is_open else took}", "active", bar)
         elif bar.kind == "step":
             for number, run in enumerate(bar.children or (bar,), 1):
-                yield task(_run_name(bar, run, number), "crit" if run.is_failed else "done", run)
+                tag = "crit" if run.is_failed else "active" if run.is_open else "done"
+                yield task(_run_name(bar, run, number), tag, run)
     for moment in moments(lane):
         if moment.kind != "request sent":
             at = ms_between(origin, moment.at)
