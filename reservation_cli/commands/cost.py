@@ -11,7 +11,6 @@ import typer
 
 from reservation_cli import lanes
 from reservation_cli.domain.cost import MEMORY_MB, Shape, expected
-from reservation_cli.domain.costing import Terms, costing, costings_as_json, parse_count
 from reservation_cli.domain.prices import PRICES, Prices, read_prices
 from reservation_cli.domain.reservation import InvalidInputError, parse_hold
 from reservation_cli.domain.timeline import Timeline
@@ -49,6 +48,13 @@ def command(
     json: Json = False,
 ) -> None:
     """Tell what a reservation costs, line by line: resv cost, resv cost last, resv cost RUN.json."""
+    from reservation_cli.domain.costing import (  # deferred: 3 ms that no other command needs
+        Terms,
+        costing,
+        costings_as_json,
+        parse_count,
+    )
+
     terms = Terms(parse_count(per_month), free, memory, _prices(prices))
     if ref is not None and (hold, strategy, outcome) != (None, None, None):
         raise UsageError(f"What {ref} is like has been recorded.", hint="Leave --hold, --strategy and --outcome away.")

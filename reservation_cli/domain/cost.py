@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from reservation_cli.domain.prices import PRICES, PRICES_AS_OF, Prices
 from reservation_cli.domain.reservation import Outcome, Platform, Strategy
@@ -51,8 +50,7 @@ _OBJECT_GB = 0.128
 _INVOCATION_MS = 100
 
 
-@dataclass(frozen=True, slots=True)
-class CostLine:
+class CostLine(NamedTuple):
     """One line for one execution. `price` names it in the table; `ground` is why the quantity is what it is."""
 
     platform: Platform
@@ -67,8 +65,7 @@ class CostLine:
     purpose: Purpose
 
 
-@dataclass(frozen=True, slots=True)
-class BillLine:
+class BillLine(NamedTuple):
     """A line for a month of many: `quantity` used, `included` of it free, `cost_usd` for the rest."""
 
     line: CostLine
@@ -77,8 +74,7 @@ class BillLine:
     cost_usd: float
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(NamedTuple):
     """What the cost of an execution depends on.
 
     `hold_attempts` and `final_attempts` count the runs of the two step bodies, `steps_done` those that succeeded.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from reservation_cli.domain.cost import MEMORY_MB, BillLine, CostLine, Shape, bill, lines, shape_of
 from reservation_cli.domain.prices import PRICES, Prices
@@ -88,7 +88,7 @@ def _changes(costed: Costing, terms: Terms) -> Iterator[Change]:
         changed = bill(other, terms.count, terms.prices, allowances=terms.allowances)
         return sum(line.cost_usd for line in changed) - costed.total_usd
 
-    longer = lines(replace(shape, run_seconds=shape.run_seconds + _MONTH_SECONDS), terms.prices, terms.memory_mb)
+    longer = lines(shape._replace(run_seconds=shape.run_seconds + _MONTH_SECONDS), terms.prices, terms.memory_mb)
     yield Change(platform, "a hold 30 days longer (its state; waiting is free)", difference(longer))
     if platform == "cloudflare":
         for purpose, what in (("audit", "no audit copy in KV"), ("logs", "no Workers Logs (observability off)")):

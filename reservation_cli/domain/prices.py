@@ -9,12 +9,15 @@ Paid, $5 a month; AWS: the free tier that does not end, us-east-2, arm64). Where
   million.
 - An empty SQLite database: 12 KB by the FAQ; 8 KB was measured on workerd. The FAQ's is taken.
 - DynamoDB: pages before November 2024 have twice these request prices.
+
+Named tuples here and in `cost`, which every command loads: a dataclass of that size takes 1.5 ms to make.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from reservation_cli.domain.reservation import InvalidInputError
 
@@ -33,8 +36,7 @@ _CLOUDWATCH = "https://aws.amazon.com/cloudwatch/pricing/"
 _MILLION = 1e6
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
+class Price(NamedTuple):
     """`usd` for each `per` units; `included` units a month go with the plan."""
 
     usd: float
@@ -113,5 +115,5 @@ def read_prices(text: str) -> Prices:
                 raise InvalidInputError(f"There is no price {full}; there are {', '.join(table)}.")
             if isinstance(usd, bool) or not isinstance(usd, int | float) or not 0 <= usd < float("inf"):
                 raise InvalidInputError(f"{full} is no price in US dollars: {usd!r}.")
-            table[full] = replace(table[full], usd=float(usd), source="your prices")
+            table[full] = table[full]._replace(usd=float(usd), source="your prices")
     return replace(PRICES, as_of=as_of, table=table)
