@@ -17,6 +17,7 @@ from reservation_cli.domain.run import Run
 from reservation_cli.domain.statistics import Interval, Statistics
 from reservation_cli.domain.verdict import Missed
 from reservation_cli.render.histogram import histogram_view
+from reservation_cli.render.table import LOCAL
 from reservation_cli.render.words import DIM, FAILED, LANE_STYLES, PLATFORM_NAMES, UNKNOWN, printable, utc
 
 _WIDE = 100
@@ -138,7 +139,7 @@ def _percentiles(lanes: Sequence[Summary], width: int) -> Table:
         for index, lane in enumerate(known):
             found = lane.statistics[metric]
             floor = lane.noise.get(metric)
-            cells = [
+            cells: list[str | Text] = [
                 LABELS[metric] if index == 0 else "",
                 Text(PLATFORM_NAMES[lane.platform], LANE_STYLES[lane.platform]),
             ]
@@ -216,7 +217,7 @@ def drift_sentence(drift: Drift) -> str:
 def method(run: Run, bench: Bench, summaries: Sequence[Summary]) -> Iterator[str]:
     """How it was measured, with what, and on what."""
     if any(summary.target == "local" for summary in summaries):
-        yield "Local engines show how the programming models behave, not how fast the clouds are."
+        yield LOCAL
     requests = ", ".join(f"{PLATFORM_NAMES[platform]} {count}" for platform, count in bench.requests.items())
     yield f"Requests made: {requests}. resv itself used {bench.cpu_seconds:.1f} s of CPU in {bench.seconds:.1f} s."
     yield (

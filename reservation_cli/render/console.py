@@ -12,8 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from reservation_cli.domain.reservation import format_duration
-from reservation_cli.domain.timeline import Attempt, Span, Timeline
+from reservation_cli.domain.timeline import Timeline
 from reservation_cli.render.picture import heading, picture
+from reservation_cli.render.steps import step_rows
 from reservation_cli.render.table import clocks, configuration, fact_lines, metric_table, sentences
 from reservation_cli.render.words import (
     DIM,
@@ -31,7 +32,6 @@ from reservation_cli.render.words import (
     ms_between,
     printable,
     reservation_state,
-    span_state,
     utc,
 )
 
@@ -183,55 +183,8 @@ def _steps(lane: Timeline) -> Table:
     table.add_column("status", no_wrap=True)
     table.add_column("took", justify="right", no_wrap=True)
     table.add_column("", overflow="fold")
-    for span in sorted(lane.spans, key=lambda span: _began(span) or lane.as_of):
-        took = _ms(*span.body) if span.body else _ms(span.start, span.end)
-        table.add_row(
-            _at(lane, _began(span)),
-            Text(printable(span.name)),
-            _shown(span_state(span.status)),
-            UNKNOWN if took is None else duration(took),
-            Text(_span_remark(lane, span)),
-        )
-        if len(span.attempts) > 1 or any(attempt.error for attempt in span.attempts):
-            for number, attempt in enumerate(span.attempts, 1):
-                table.add_row(*_attempt_row(lane, number, attempt))
+    for row in step_rows(lane):
+        name = Text(f"  {row.name}", DIM) if row.is_attempt else Text(row.name)
+        remark = Text(row.remark, FAILED if row.is_attempt else "")
+        table.add_row(row.at, name, _shown(row.state), row.took, remark)
     return table
-
-
-def _attempt_row(lane: Timeline, number: int, attempt: Attempt) -> tuple[str, Text, Text, str, Text]:
-    took = _ms(attempt.start, attempt.end)
-    return (
-        _at(lane, attempt.start),
-        Text(f"  attempt {number}", DIM),
-        _shown(span_state(attempt.status)),
-        UNKNOWN if took is None else duration(took),
-        Text(printable(attempt.error or ""), FAILED),
-    )
-
-
-def _span_remark(lane: Timeline, span: Span) -> str:
-    if span.kind == "step":
-        whole = _ms(span.start, span.end)
-        told = f"{duration(whole)} by the engine's clock" if span.body and whole else ""
-        no_attempts = span.error if span.error and not any(attempt.error for attempt in span.attempts) else ""
-        return "; ".join(part for part in (told, printable(no_attempts)) if part)
-    if span.scheduled_end is None or span.kind == "invocation":
-        return printable(span.error or "")
-    due = f"due at {_at(lane, span.scheduled_end)}"
-    late = _ms(span.scheduled_end, span.end)
-    return due if late is None or late < 0 else f"{due}, {late:+.1f} ms"
-
-
-def _began(span: Span) -> datetime | None:
-    moments = [span.start, span.began, *(attempt.start for attempt in span.attempts)]
-    return min((moment for moment in moments if moment), default=None)
-
-
-def _at(lane: Timeline, moment: datetime | None) -> str:
-    if moment is None or lane.origin is None:
-        return UNKNOWN
-    return duration(ms_between(lane.origin, moment))
-
-
-def _ms(start: datetime | None, end: datetime | None) -> float | None:
-    return ms_between(start, end) if start and end else None

@@ -34,7 +34,7 @@ _MEDIAN, _CUT = "◂", "⌇"
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class Row:
     """A bin and what each lane has in it; a gap stands for several bins in which no lane has anything."""
 
     low: float
@@ -72,8 +72,8 @@ def histogram_view(
     samples = [values for _, _, values in lanes]
     if not any(samples):
         return [heading, Text("nothing measured", DIM, no_wrap=True)]
-    rows = _rows(samples)
-    labels = _labels(rows, unit, signed, whole=all(float(value).is_integer() for lane in samples for value in lane))
+    rows = binned_rows(samples)
+    labels = edge_labels(rows, unit, signed, whole=all(float(value).is_integer() for lane in samples for value in lane))
     label_width = max(map(cell_len, labels))
     drawn = _drawn(lanes, rows)
     draw = _overlaid if len(drawn) == 2 else _beside
@@ -88,40 +88,41 @@ def _line(label: str, bar: Text) -> Text:
     return line
 
 
-def _rows(samples: Sequence[Sequence[float]]) -> list[_Row]:
-    """Plain bins; or finer ones with the gaps cut out, where they fit and more of them are in use."""
-    plain = _binned(samples, _ROWS)
+def binned_rows(samples: Sequence[Sequence[float]], most: int = _ROWS) -> list[Row]:
+    """Plain bins; or finer ones with the gaps cut out, where `most` rows hold them and more of them are in use."""
+    plain = _binned(samples, most)
     for bins in _FINER:
         finer = _without_gaps(_binned(samples, bins))
         gaps = sum(row.is_gap for row in finer)
-        if len(finer) <= _ROWS and gaps <= max(1, len(samples) - 1) and _in_use(finer) > _in_use(plain):
+        if len(finer) <= most and gaps <= max(1, len(samples) - 1) and _in_use(finer) > _in_use(plain):
             return finer
     return plain
 
 
-def _binned(samples: Sequence[Sequence[float]], bins: int) -> list[_Row]:
+def _binned(samples: Sequence[Sequence[float]], bins: int) -> list[Row]:
     edges, counts = histogram(samples, bins)
     return [
-        _Row(low, high, in_bin) for (low, high), in_bin in zip(pairwise(edges), zip(*counts, strict=True), strict=True)
+        Row(low, high, in_bin) for (low, high), in_bin in zip(pairwise(edges), zip(*counts, strict=True), strict=True)
     ]
 
 
-def _without_gaps(rows: Sequence[_Row]) -> list[_Row]:
-    kept: list[_Row] = []
+def _without_gaps(rows: Sequence[Row]) -> list[Row]:
+    kept: list[Row] = []
     for is_used, group in groupby(rows, key=lambda row: any(row.counts)):
         run = list(group)
         if is_used or len(run) < _SHORTEST_GAP:
             kept += run
         else:
-            kept.append(_Row(run[0].low, run[-1].high, run[0].counts, is_gap=True))
+            kept.append(Row(run[0].low, run[-1].high, run[0].counts, is_gap=True))
     return kept
 
 
-def _in_use(rows: Sequence[_Row]) -> int:
+def _in_use(rows: Sequence[Row]) -> int:
     return sum(any(row.counts) for row in rows)
 
 
-def _labels(rows: Sequence[_Row], unit: str, signed: bool, whole: bool) -> list[str]:
+def edge_labels(rows: Sequence[Row], unit: str, signed: bool, whole: bool) -> list[str]:
+    """What each row holds: '+2 .. +4 ms', '≥ +40 ms', '⌇' for a gap; `whole` values are told one by one."""
     edges = {edge for row in rows for edge in (row.low, row.high) if math.isfinite(edge)}
     step = min(row.high - row.low for row in rows)
     # Of whole values, a bin of one unit holds one value.
@@ -151,7 +152,7 @@ def _number(value: float, decimals: int, signed: bool) -> str:
     return f"{sign}{abs(value):,.{decimals}f}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
-def _drawn(lanes: Sequence[tuple[str, str, Sequence[float]]], rows: Sequence[_Row]) -> list[_Lane]:
+def _drawn(lanes: Sequence[tuple[str, str, Sequence[float]]], rows: Sequence[Row]) -> list[_Lane]:
     most = max(row.counts[place] / len(lane[2]) for place, lane in enumerate(lanes) if lane[2] for row in rows)
     drawn = []
     for place, (name, style, values) in enumerate(lanes):
@@ -162,7 +163,7 @@ def _drawn(lanes: Sequence[tuple[str, str, Sequence[float]]], rows: Sequence[_Ro
     return drawn
 
 
-def _overlaid(lanes: Sequence[_Lane], rows: Sequence[_Row], width: int) -> Iterator[Text]:
+def _overlaid(lanes: Sequence[_Lane], rows: Sequence[Row], width: int) -> Iterator[Text]:
     """Both lanes in each row, and their counts at its end."""
     first, second = lanes
     room = width - sum(_SPACE + lane.counts_width for lane in lanes)
@@ -184,7 +185,7 @@ def _overlaid(lanes: Sequence[_Lane], rows: Sequence[_Row], width: int) -> Itera
         yield line
 
 
-def _beside(lanes: Sequence[_Lane], rows: Sequence[_Row], width: int) -> Iterator[Text]:
+def _beside(lanes: Sequence[_Lane], rows: Sequence[Row], width: int) -> Iterator[Text]:
     """A column for each lane: its bars, and their counts."""
     column = (width - _SPACE * (len(lanes) - 1)) // len(lanes)
     counts_width = max(lane.counts_width for lane in lanes)
@@ -224,7 +225,7 @@ def _length(share: float, longest: int) -> int:
     return max(round(share * longest), 1) if share else 0
 
 
-def _legend(lanes: Sequence[_Lane], rows: Sequence[_Row], width: int) -> Iterator[Text]:
+def _legend(lanes: Sequence[_Lane], rows: Sequence[Row], width: int) -> Iterator[Text]:
     signs = [_UPPER, _LOWER] if len(lanes) == 2 else [_EIGHTHS[8]] if len(lanes) == 1 else range(1, len(lanes) + 1)
     entries = [Text(f"{sign} {lane.name}, n = {lane.n}", lane.style) for sign, lane in zip(signs, lanes, strict=True)]
     if len(lanes) == 2:

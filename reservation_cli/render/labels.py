@@ -19,6 +19,15 @@ _PREFERENCES = ((1, 0), (1, 1), (1, 2), (2, 1), (2, 2), (2, 3), (3, 2), (3, 3))
 
 
 @dataclass(frozen=True, slots=True)
+class Placed:
+    """A label and the column at which it begins."""
+
+    text: str
+    column: int
+    kind: LabelKind
+
+
+@dataclass(frozen=True, slots=True)
 class _Spot:
     """A label and the columns of its bar."""
 
@@ -38,11 +47,16 @@ class _Spot:
 
 def arranged(drawings: Sequence[Drawing], axis: Axis) -> list[list[Text]]:
     """The label lines of each lane, all lanes in the same wording."""
+    return [[_line(row) for row in rows] for rows in placed(drawings, axis)]
+
+
+def placed(drawings: Sequence[Drawing], axis: Axis) -> list[list[list[Placed]]]:
+    """For each lane its lines, and for each line its labels from left to right."""
     for most_rows, wording in _PREFERENCES:
         lanes = [_rows(_spots(drawing, axis, wording), axis.width) for drawing in drawings]
         if all(rows is not None and len(rows) <= most_rows for rows in lanes):
             break
-    return [[_line(row, axis.width) for row in rows or []] for rows in lanes]
+    return [[_placed(row, axis.width) for row in rows or []] for rows in lanes]
 
 
 def _spots(drawing: Drawing, axis: Axis, wording: int) -> list[_Spot]:
@@ -91,9 +105,13 @@ def _starts(row: Sequence[_Spot], width: int) -> list[int] | None:
     return starts
 
 
-def _line(row: Sequence[_Spot], width: int) -> Text:
+def _placed(row: Sequence[_Spot], width: int) -> list[Placed]:
+    return [Placed(spot.text, start, spot.kind) for spot, start in zip(row, _starts(row, width) or [], strict=True)]
+
+
+def _line(row: Sequence[Placed]) -> Text:
     line = Text(no_wrap=True)
-    for spot, start in zip(row, _starts(row, width) or [], strict=True):
-        line.append(" " * (start - line.cell_len))
-        line.append(spot.text, _STYLES[spot.kind])
+    for label in row:
+        line.append(" " * (label.column - line.cell_len))
+        line.append(label.text, _STYLES[label.kind])
     return line

@@ -18,7 +18,7 @@ from reservation_cli.domain.timeline import Timeline
 from reservation_cli.render.bench import certainty, contest_sentence, drift_sentence, interval, method, ms
 from reservation_cli.render.mermaid import charts
 from reservation_cli.render.picture import zero_words
-from reservation_cli.render.table import clocks, difference, sentences, values
+from reservation_cli.render.table import LOCAL, clocks, difference, sentences, values
 from reservation_cli.render.words import (
     PLATFORM_NAMES,
     UNKNOWN,
@@ -35,7 +35,6 @@ from reservation_cli.render.words import (
 
 _MILLION = 1_000_000
 _MARKUP = re.compile(r"[\\`*_\[\]<>|~&$#]")
-_LOCAL = "Local engines show how the programming models behave, not how fast the clouds are."
 
 
 def render(run: Run) -> str:
@@ -55,7 +54,7 @@ def _comparison(run: Run) -> Iterator[str]:
             f" · strategy {joined([fact.strategy for fact in facts])}"
         )
     yield _recorded(run)
-    yield "\n>\n".join(f"> {_text(sentence)}" for sentence in sentences(run.lanes)) or f"> {_LOCAL}"
+    yield "\n>\n".join(f"> {_text(sentence)}" for sentence in sentences(run.lanes)) or f"> {LOCAL}"
     lanes = _present(run)
     table = rows(metrics(lane) for lane in lanes)
     if table:
@@ -95,7 +94,7 @@ def _benchmark(run: Run, bench: Bench) -> Iterator[str]:
     yield " · ".join(facts)
     yield _recorded(run)
     if any(summary.target == "local" for summary in summaries):
-        yield f"> {_LOCAL}"
+        yield f"> {LOCAL}"
     if bench.interrupted:
         yield "**Interrupted: what had been measured until then.**"
     yield "## Outcomes"
@@ -107,7 +106,7 @@ def _benchmark(run: Run, bench: Bench) -> Iterator[str]:
         yield _percentiles(lanes)
     yield from _findings(bench)
     yield "## Method"
-    yield "\n".join(f"- {_text(line)}" for line in method(run, bench, summaries) if line != _LOCAL)
+    yield "\n".join(f"- {_text(line)}" for line in method(run, bench, summaries) if line != LOCAL)
 
 
 def _counts(summaries: Sequence[Summary]) -> str:

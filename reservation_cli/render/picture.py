@@ -39,7 +39,7 @@ _GAP = 2
 
 _CUT = "⌇"
 _FAILED = "✗"
-_SIGNS: dict[PieceKind, str] = {
+_SIGNS: dict[PieceKind | MarkKind, str] = {
     "body": "█",
     "engine": "░",
     "running": "▒",
@@ -49,8 +49,8 @@ _SIGNS: dict[PieceKind, str] = {
     "late": "═",
     "gap": "·",
 }
-_MARKS: dict[MarkKind, str] = {"accepted": "▾", "due": "◇", "decided": "◆", "stopped": "■"}
-_MEANINGS: dict[PieceKind | MarkKind, str] = {
+_MARKS: dict[PieceKind | MarkKind, str] = {"accepted": "▾", "due": "◇", "decided": "◆", "stopped": "■"}
+MEANINGS: dict[PieceKind | MarkKind, str] = {
     "body": "step body",
     "running": "step running",
     "engine": "rest of the step",
@@ -77,7 +77,7 @@ def picture(lanes: Sequence[Timeline], width: int, now: datetime | None = None) 
     width = min(max(width, NARROWEST), WIDEST)
     drawings = [draw(lane, now) for lane in lanes]
     names = [(PLATFORM_NAMES[lane.platform], detail) for lane, detail in zip(lanes, details(lanes), strict=True)]
-    endings = [("", "") if is_absent(lane) else (str(lane_state(lane)), _ending(lane, now)) for lane in lanes]
+    endings = [("", "") if is_absent(lane) else (str(lane_state(lane)), standing(lane, now)) for lane in lanes]
     margin = _widest(names) + _GAP
     axis = fit(
         [interval for drawing in drawings for interval in drawing.intervals],
@@ -202,7 +202,7 @@ def _piece_style(kind: PieceKind, lane_style: str) -> str:
     return FAILED if kind == "failed" else lane_style
 
 
-def _ending(lane: Timeline, now: datetime | None) -> str:
+def standing(lane: Timeline, now: datetime | None = None) -> str:
     """Under the word at the end of a lane: when it ended, what the seat says, or how long the hold still lasts."""
     if lane.status in ("failed", "timed_out", "stopped", "paused"):
         return f"seat {lane.reservation.status}" if lane.reservation else ""
@@ -216,12 +216,13 @@ def _ending(lane: Timeline, now: datetime | None) -> str:
 
 def _remarks(lane: Timeline, margin: int, width: int) -> Iterator[Text]:
     """Lines under a lane: its errors, who has the seat, and what the platform did not tell."""
-    for text, style in _sentences(lane):
+    for text, style in remarks(lane):
         for line in wrapped(printable(text), width - margin, 3):
             yield Text(" " * margin + line, style, no_wrap=True)
 
 
-def _sentences(lane: Timeline) -> Iterator[tuple[str, str]]:
+def remarks(lane: Timeline) -> Iterator[tuple[str, str]]:
+    """What stands under a lane, a sentence and its style each."""
     told: list[str] = []
     for span in lane.spans:
         failures = [
@@ -247,14 +248,17 @@ def _sentences(lane: Timeline) -> Iterator[tuple[str, str]]:
         yield f"Seat {lane.reservation.seat} is taken {free}.", WARNING
 
 
-def _legend(drawings: Sequence[Drawing], axis: Axis, margin: int, width: int) -> Iterator[Text]:
-    """What the signs mean, those only that are in the picture."""
+def in_use(drawings: Sequence[Drawing]) -> list[PieceKind | MarkKind]:
+    """The kinds of pieces and of marks that are to be seen, in the order of the legend."""
     used = {piece.kind for drawing in drawings for piece in drawing.pieces if piece.end > piece.start or piece.is_busy}
     marked = {mark.kind for drawing in drawings for mark in drawing.marks}
-    entries = [
-        f"{_FAILED if kind == 'failed' else sign} {_MEANINGS[kind]}" for kind, sign in _SIGNS.items() if kind in used
-    ]
-    entries += [f"{sign} {_MEANINGS[kind]}" for kind, sign in _MARKS.items() if kind in marked]
+    return [*(kind for kind in _SIGNS if kind in used), *(kind for kind in _MARKS if kind in marked)]
+
+
+def _legend(drawings: Sequence[Drawing], axis: Axis, margin: int, width: int) -> Iterator[Text]:
+    """What the signs mean, those only that are in the picture."""
+    signs = {**_SIGNS, **_MARKS, "failed": _FAILED}
+    entries = [f"{signs[kind]} {MEANINGS[kind]}" for kind in in_use(drawings)]
     if axis.cuts:
         entries.append(f"{_CUT} idle time, cut out")
     if not entries:

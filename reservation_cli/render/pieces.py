@@ -5,7 +5,7 @@ No columns and no signs yet; `axis` places the pieces and `picture` paints them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 from typing import Literal
@@ -24,11 +24,13 @@ LONGEST_LATENCY_MS = 10_000.0
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of a lane in which one thing went on."""
+    """A stretch of a lane in which one thing went on. `name` is that of its step or wait; a gap has none."""
 
     kind: PieceKind
     start: float
     end: float
+    name: str = ""
+    error: str | None = None
 
     @property
     def is_busy(self) -> bool:
@@ -109,6 +111,7 @@ class _Draughtsman:
             pieces = self.step(span) if span.kind == "step" else self.wait(span)
             if not pieces:
                 continue
+            pieces = [replace(piece, name=span.name) for piece in pieces]
             (steps if span.kind == "step" else waits).extend(pieces)
             labels.append(self.label(span, pieces))
         painted = waits + steps
@@ -162,7 +165,8 @@ class _Draughtsman:
         if attempt.status == "running":
             return Piece("running", start, max(start, self.end) if self.end is not None else start)
         end = max(start, self.at(attempt.end)) if attempt.end else start
-        return Piece("failed" if attempt.status in ("failed", "timed_out") else "body", start, end)
+        kind: PieceKind = "failed" if attempt.status in ("failed", "timed_out") else "body"
+        return Piece(kind, start, end, error=attempt.error)
 
     def gaps(self, pieces: list[Piece]) -> list[Piece]:
         """Where the execution was under way and nothing is known to have gone on: the engine's own time."""

@@ -27,6 +27,8 @@ from reservation_cli.render.words import (
 # From here on a row of milliseconds reads better in seconds.
 _LONG_MS = 10_000
 _MILLION = 1_000_000
+#: Stands beside every result of a local engine.
+LOCAL = "Local engines show how the programming models behave, not how fast the clouds are."
 
 
 def metric_table(lanes: Sequence[Timeline]) -> Table | None:
@@ -122,7 +124,7 @@ def sentences(lanes: Sequence[Timeline]) -> Iterator[str]:
     # Two lanes of one place have the same to say of it.
     yield from dict.fromkeys(f"{lane_name(lane)}: {printable(note)}" for lane in present for note in lane.remarks)
     if any(lane.target == "local" for lane in present):
-        yield "Local engines show how the programming models behave, not how fast the clouds are."
+        yield LOCAL
     if len(present) < 2:
         return
     if not like_for_like(present):
