@@ -18,8 +18,9 @@ from reservation_cli.platforms import PlatformClient
 
 GOING: frozenset[ExecutionStatus | None] = frozenset({"queued", "running", "waiting", "paused"})
 SHORTEST_SECONDS = 1.0
-#: A service's clock, in its list's `started`, may be behind this machine's.
-_SKEW = timedelta(minutes=15)
+#: A service's clock, in its list's `started`, may be behind this machine's; the local stack's is this machine's, and
+#: what is known of a reservation may be from some time after its start.
+_SKEW = {"cloud": timedelta(minutes=15), "local": timedelta(minutes=1)}
 
 
 def follow_crowd(
@@ -33,7 +34,7 @@ def follow_crowd(
     Raises what the platform raises, once it has failed `PATIENCE` times in a row.
     """
     waiting = {index: lane for index, lane in enumerate(firsts) if not is_settled(lane)}
-    since = min(map(_began, waiting.values()), default=now()) - _SKEW
+    since = min(map(_began, waiting.values()), default=now()) - _SKEW[client.target]
     failures = quiet = 0
     asked = 0.0
     while waiting:

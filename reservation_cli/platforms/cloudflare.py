@@ -37,6 +37,7 @@ from reservation_cli.platforms.cloudflare_answers import (
     worker_error,
 )
 from reservation_cli.platforms.cloudflare_instance import execution_status, timeline_from_instance
+from reservation_cli.platforms.connections import ThreadTransport
 from reservation_cli.platforms.payloads import Lane, as_list
 from reservation_cli.platforms.tally import Tally
 
@@ -72,10 +73,13 @@ class CloudflareClient:
         # A context without the certificates that plain HTTP does not need: to load them takes 25 ms a client.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         # No proxy of the environment may stand between this machine and itself.
-        # Without limits: at its limit the pool closes a connection that another thread is just about to use (EBADF).
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
         client, instances = (
-            httpx.Client(base_url=url, timeout=TIMEOUT_SECONDS, trust_env=False, verify=context, limits=limits)
+            httpx.Client(
+                base_url=url,
+                timeout=TIMEOUT_SECONDS,
+                trust_env=False,
+                transport=ThreadTransport(lambda: httpx.HTTPTransport(verify=context, trust_env=False)),
+            )
             for url in (stack.cloudflare_url, explorer)
         )
         name, _, version = stack.engines["cloudflare"].rpartition(" ")
@@ -201,8 +205,9 @@ class CloudflareClient:
         found: dict[str, ExecutionStatus] = {}
         for item in self._listed({"date_start": format_time(since) or ""} if self.target == "cloud" else {}):
             created = parse_time(item.get("created_on"))
-            if created is None or created >= since:
-                found[str(item["id"])] = execution_status(item["status"])
+            if created is not None and created < since:
+                break  # newest first: nothing further down is of interest
+            found[str(item["id"])] = execution_status(item["status"])
         return found
 
     def close(self) -> None:

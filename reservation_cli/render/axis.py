@@ -35,11 +35,12 @@ _ROUNDING = 0.4
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A labelled time on the axis."""
+    """A labelled time (`at`, ms since t = 0) on the axis, and its column."""
 
     column: int
     label: str
     is_base: bool
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,16 @@ class Axis:
                 return stretch.column + offset
         return self.width - 1
 
+    def place(self, at: float) -> float:
+        """Where a time lies, in columns and parts of one; the middle of the cut when the time was cut out."""
+        for stretch in self.stretches:
+            offset = (at - stretch.start) / self.scale
+            if offset < -1e-6:
+                return max(0.0, stretch.column - _CUT / 2)
+            if offset <= stretch.width:
+                return stretch.column + offset
+        return float(self.width)
+
     def columns(self, start: float, end: float) -> range:
         """The columns that something from `start` to `end` takes: at least one."""
         first = self.column(start)
@@ -86,11 +97,11 @@ class Axis:
         step = _round_up(self.scale * max(_LEAST_TICK_COLUMNS, self.width // _MOST_TICKS))
         for index, stretch in enumerate(self.stretches):
             end = stretch.start + stretch.width * self.scale
-            yield Tick(self.column(stretch.base), _absolute(stretch.base), is_base=True)
+            yield Tick(self.column(stretch.base), _absolute(stretch.base), is_base=True, at=stretch.base)
             at = stretch.base + step
             while at < end:
                 label = _relative(at) if index == 0 and stretch.base == 0 else f"+{_relative(at - stretch.base)}"
-                yield Tick(self.column(at), label, is_base=False)
+                yield Tick(self.column(at), label, is_base=False, at=at)
                 at += step
 
 

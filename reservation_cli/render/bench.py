@@ -21,6 +21,8 @@ from reservation_cli.render.table import LOCAL
 from reservation_cli.render.words import DIM, FAILED, LANE_STYLES, PLATFORM_NAMES, UNKNOWN, printable, utc
 
 _WIDE = 100
+# From here on a tenth of a millisecond is noise, and its digits cost the table its width.
+_ROUND_MS = 1000
 _SHOWN = (
     "accept_ms",
     "first_step_ms",
@@ -234,7 +236,8 @@ def method(run: Run, bench: Bench, summaries: Sequence[Summary]) -> Iterator[str
 
 def ms(value: float, signed: bool = False) -> str:
     """A number of milliseconds, with a sign where the metric has one."""
-    shown = f"{value:+,.1f}" if signed else f"{value:,.1f}"
+    decimals = 1 if abs(value) < _ROUND_MS else 0
+    shown = f"{value:+,.{decimals}f}" if signed else f"{value:,.{decimals}f}"
     return shown.replace(",", "\N{NARROW NO-BREAK SPACE}").replace("-", "−")
 
 

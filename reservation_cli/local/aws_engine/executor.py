@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from threading import Condition
 from typing import TypeVar
 from uuid import uuid4
@@ -52,13 +53,16 @@ from reservation_cli.local.aws_engine.host import (
     InvocationAbandonedError,
     InvocationFailedError,
 )
-from reservation_cli.local.aws_engine.lanes import LaneRegistry
+from reservation_cli.local.aws_engine.lanes import LaneRegistry, PriorityPool
 from reservation_cli.local.aws_engine.store import SqliteStore
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _INVOCATION_THREADS = 64
+#: What has begun goes before what begins: the service has room for both, and one machine must not fire timers late
+#: because new executions arrive.
+_RESUMING, _STARTING = 0, 1
 _INVOCATION_ERRORS = (
     HostUnavailableError,
     InvalidInvocationOutputError,
@@ -113,6 +117,7 @@ class LocalExecutor(Executor):
         )
         self._executions = store
         self._invocation_pool = DaemonThreadPool(max_workers=_INVOCATION_THREADS, thread_name_prefix="invocation")
+        self._invocations = PriorityPool(self._invocation_pool)
         self._dispatcher = CheckpointRequestDispatcher(
             {
                 OperationType.STEP: _StepProcessor(),
@@ -146,8 +151,9 @@ class LocalExecutor(Executor):
         return execution
 
     def _launch_execution(self, execution: Execution, timeout_seconds: int) -> None:
-        self.arm_execution_timeout(self._executions.load(execution.durable_execution_arn))
-        self._invoke_execution(execution.durable_execution_arn)
+        arn = execution.durable_execution_arn
+        self.arm_execution_timeout(self._executions.load(arn))
+        self._invocations.submit(_STARTING, partial(self._invoke, arn))
 
     def wait_for_end(self, arn: str) -> LocalExecution:
         """Block until the execution has ended and its end is on disk."""
@@ -179,11 +185,11 @@ class LocalExecutor(Executor):
     def _invoke_execution(self, execution_arn: str, delay: float = 0) -> None:
         """Invoke the handler on a thread of the pool, after `delay` seconds."""
         if delay == 0:
-            self._invocation_pool.submit(self._invoke, execution_arn)
+            self._invocations.submit(_RESUMING, partial(self._invoke, execution_arn))
             return
 
         async def later() -> None:
-            self._invocation_pool.submit(self._invoke, execution_arn)
+            self._invocations.submit(_RESUMING, partial(self._invoke, execution_arn))
 
         self._scheduler.call_later(later, delay=delay)
 

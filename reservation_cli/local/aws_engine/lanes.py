@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from itertools import count
+from queue import PriorityQueue
 from threading import Lock
 from typing import TypeVar
 
@@ -83,6 +85,23 @@ class PooledLane(SerialTaskLane):
     def is_running(self) -> bool:
         with self._guard:
             return self._draining
+
+
+class PriorityPool:
+    """Runs calls on the threads of a pool: those with the lowest number first, equal ones in their order."""
+
+    def __init__(self, pool: DaemonThreadPool) -> None:
+        self._pool = pool
+        self._waiting: PriorityQueue[tuple[int, int, Callable[[], None]]] = PriorityQueue()
+        self._order = count()
+
+    def submit(self, priority: int, call: Callable[[], None]) -> None:
+        self._waiting.put((priority, next(self._order), call))
+        self._pool.submit(self._run_next)
+
+    def _run_next(self) -> None:
+        _, _, call = self._waiting.get_nowait()
+        call()
 
 
 class PooledWorker(ExecutionWorker):
