@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reservation_cli.domain import benchmark, statistics
-from reservation_cli.domain.benchmark import SIGNED, Bench, Contest, Drift, Summary, Verdict
+from reservation_cli.domain.benchmark import SIGNED, Bench, Contest, Drift, Plan, Summary, Verdict
 from reservation_cli.domain.comparison import LABELS
 from reservation_cli.domain.reservation import format_duration
 from reservation_cli.domain.run import Run
@@ -64,18 +64,30 @@ def missed_sentence(missed: Missed) -> str:
     )
 
 
-def _heading(run: Run, bench: Bench) -> Iterator[Text]:
-    plan = bench.plan
-    load = f"{plan.rate:g} a second" if plan.rate else f"{plan.concurrency} requests at once"
-    holds = ", ".join(format_duration(hold) for hold in plan.holds)
-    parts = [f"n = {plan.count} on each", f"hold {holds}", f"strategy {plan.strategy}", load]
+def facts(plan: Plan) -> list[str]:
+    """What was asked for, fact by fact."""
+    told = [
+        f"n = {plan.count} on each",
+        f"hold {', '.join(format_duration(hold) for hold in plan.holds)}",
+        f"strategy {plan.strategy}",
+        f"{plan.rate:g} a second" if plan.rate else f"{plan.concurrency} requests at once",
+    ]
     if plan.confirm_after is not None:
-        parts.append(f"confirmed after {plan.confirm_after:g} s")
+        told.append(f"confirmed after {plan.confirm_after:g} s")
     if plan.herd:
-        parts.append("all ending at once")
+        told.append("all ending at once")
     if plan.warmup:
-        parts.append(f"{plan.warmup} warm-ups left out")
-    yield Text.assemble(("benchmark", "bold"), *((f" · {part}", "") for part in parts))
+        told.append(f"{plan.warmup} warm-ups left out")
+    return told
+
+
+def main_metric(plan: Plan) -> str:
+    """What the benchmark is about: how soon a signal wakes the workflow, or else how exact its timer is."""
+    return "signal_to_resume_ms" if plan.confirm_after and plan.strategy == "event" else "timer_error_ms"
+
+
+def _heading(run: Run, bench: Bench) -> Iterator[Text]:
+    yield Text.assemble(("benchmark", "bold"), *((f" · {fact}", "") for fact in facts(bench.plan)))
     if run.recorded_at:
         yield Text(f"{utc(run.recorded_at)} · {run.id}", DIM)
     if bench.interrupted:
@@ -160,7 +172,7 @@ def _values(found: Statistics, signed: bool) -> list[Text]:
 
 
 def _histogram(bench: Bench, hold: int, width: int) -> list[Text]:
-    metric = "signal_to_resume_ms" if bench.plan.confirm_after and bench.plan.strategy == "event" else "timer_error_ms"
+    metric = main_metric(bench.plan)
     lanes = [
         (
             PLATFORM_NAMES[platform],

@@ -15,7 +15,7 @@ from reservation_cli.domain.cost import PRICES_AS_OF, CostLine, lines
 from reservation_cli.domain.reservation import format_duration
 from reservation_cli.domain.run import Run
 from reservation_cli.domain.timeline import Timeline
-from reservation_cli.render.bench import certainty, contest_sentence, drift_sentence, interval, method, ms
+from reservation_cli.render.bench import certainty, contest_sentence, drift_sentence, facts, interval, method, ms
 from reservation_cli.render.mermaid import charts
 from reservation_cli.render.picture import zero_words
 from reservation_cli.render.table import LOCAL, clocks, difference, sentences, values
@@ -44,14 +44,14 @@ def render(run: Run) -> str:
 
 
 def _comparison(run: Run) -> Iterator[str]:
-    facts = asked(run.lanes)
+    requests = asked(run.lanes)
     yield "# One reservation, two engines"
-    if facts:
+    if requests:
         yield (
-            f"Seat {joined([_code(fact.seat) for fact in facts])}"
-            f" · user {joined([_code(fact.user) for fact in facts])}"
-            f" · hold {joined([format_duration(fact.hold_seconds) for fact in facts])}"
-            f" · strategy {joined([fact.strategy for fact in facts])}"
+            f"Seat {joined([_code(fact.seat) for fact in requests])}"
+            f" · user {joined([_code(fact.user) for fact in requests])}"
+            f" · hold {joined([format_duration(fact.hold_seconds) for fact in requests])}"
+            f" · strategy {joined([fact.strategy for fact in requests])}"
         )
     yield _recorded(run)
     yield "\n>\n".join(f"> {_text(sentence)}" for sentence in sentences(run.lanes)) or f"> {LOCAL}"
@@ -80,18 +80,8 @@ def _comparison(run: Run) -> Iterator[str]:
 def _benchmark(run: Run, bench: Bench) -> Iterator[str]:
     plan = bench.plan
     summaries = benchmark.summaries(bench)
-    load = f"{plan.rate:g} a second" if plan.rate else f"{plan.concurrency} requests at once"
-    facts = [
-        f"n = {plan.count} on each",
-        f"hold {', '.join(format_duration(hold) for hold in plan.holds)}",
-        f"strategy {plan.strategy}",
-        load,
-        *([f"confirmed after {plan.confirm_after:g} s"] if plan.confirm_after is not None else []),
-        *(["all ending at once"] if plan.herd else []),
-        *([f"{plan.warmup} warm-ups left out"] if plan.warmup else []),
-    ]
     yield f"# Benchmark: {joined([PLATFORM_NAMES[platform] for platform in plan.platforms])}"
-    yield " · ".join(facts)
+    yield " · ".join(facts(plan))
     yield _recorded(run)
     if any(summary.target == "local" for summary in summaries):
         yield f"> {LOCAL}"
