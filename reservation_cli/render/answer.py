@@ -1,0 +1,157 @@
+"""What a report says first: its title, the answer in one sentence, and what a reader must know before believing it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from reservation_cli.domain import benchmark
+from reservation_cli.domain.benchmark import SIGNED, Bench, Contest, Summary
+from reservation_cli.domain.comparison import LABELS, Row, metrics, rows
+from reservation_cli.domain.reservation import format_duration
+from reservation_cli.domain.run import Run
+from reservation_cli.domain.timeline import Timeline
+from reservation_cli.render import bench as told_of
+from reservation_cli.render.bench import contest_sentence, main_metric, ms
+from reservation_cli.render.picture import heading
+from reservation_cli.render.svg_histogram import Histogram
+from reservation_cli.render.table import LOCAL, clocks, sentences, values
+from reservation_cli.render.words import (
+    PLATFORM_NAMES,
+    details,
+    is_absent,
+    joined,
+    lane_name,
+    lane_state,
+    printable,
+    utc,
+)
+
+#: What a comparison is about: the first of these that a lane has.
+_TELLING = ("signal_to_resume_ms", "timer_error_ms", "total_ms")
+_WIDEST_HEADING = 10_000
+
+
+def title(run: Run) -> str:
+    """What the report is about."""
+    if run.bench is not None:
+        return f"Benchmark: {joined([PLATFORM_NAMES[platform] for platform in run.bench.plan.platforms])}"
+    platforms = joined([PLATFORM_NAMES[lane.platform] for lane in run.lanes])
+    return "One reservation, two engines" if " and " in platforms else f"One reservation on {platforms}"
+
+
+def facts(run: Run) -> list[str]:
+    """What was asked for, and when it was recorded."""
+    told = told_of.facts(run.bench.plan) if run.bench else _asked(run.lanes)
+    return [*told, *([utc(run.recorded_at)] if run.recorded_at else [])]
+
+
+def answer(run: Run) -> str:
+    """What came of it, in one sentence."""
+    return _of_bench(run.bench) if run.bench is not None else _of_lanes(run.lanes)
+
+
+def warnings(run: Run) -> list[str]:
+    """What a reader must know before drawing conclusions: where it ran, how often, and by whose clocks."""
+    if run.bench is None:
+        return [*sentences(run.lanes), next(clocks())]
+    found = [LOCAL] if any(sample.target == "local" for sample in run.bench.samples) else []
+    targets = {(sample.platform, sample.target) for sample in run.bench.samples}
+    if len({target for _, target in targets}) > 1:
+        names = joined([f"{PLATFORM_NAMES[platform]} {target}" for platform, target in sorted(targets)])
+        found.append(f"Not like for like: the targets differ ({names}).")
+    found += dict.fromkeys(f"{lane_name(lane)}: {printable(note)}" for lane in run.lanes for note in lane.remarks)
+    if run.bench.interrupted:
+        found.append("Interrupted: this is what had been measured until then.")
+    counts = joined([str(summary.n) for summary in benchmark.summaries(run.bench)])
+    found.append(f"n = {counts} in each lane. Service-side clocks; accepted: this machine's clock.")
+    return found
+
+
+def kept(run: Run) -> str:
+    """Which lanes are drawn."""
+    return "Of each platform the median reservation and the worst." if run.bench else ""
+
+
+def histograms(run: Run) -> Iterator[tuple[int, Histogram]]:
+    """The histogram of what the benchmark is about, by hold in seconds."""
+    if run.bench is None:
+        return
+    metric = main_metric(run.bench.plan)
+    for hold in run.bench.plan.holds:
+        lanes = tuple(
+            (platform, tuple(benchmark.measured(benchmark.of(run.bench, platform, hold), metric)))
+            for platform in run.bench.plan.platforms
+        )
+        if any(found for _, found in lanes):
+            yield hold, Histogram(LABELS[metric].capitalize(), metric in SIGNED, lanes)
+
+
+def _asked(lanes: Sequence[Timeline]) -> list[str]:
+    return [part for line in heading(lanes, _WIDEST_HEADING) for part in line.plain.split(" · ") if part]
+
+
+def _of_lanes(lanes: Sequence[Timeline]) -> str:
+    present = [lane for lane in lanes if not is_absent(lane)]
+    table = {row.metric: row for row in rows(metrics(lane) for lane in present)}
+    telling = next((table[metric] for metric in _TELLING if metric in table), None)
+    if telling is None:
+        return f"{_endings(lanes)}."
+    return f"{_endings(lanes)}; {_measured(present, telling)}{', measured once' if len(present) > 1 else ''}."
+
+
+def _endings(lanes: Sequence[Timeline]) -> str:
+    """'Both expired', or 'Cloudflare failed and AWS expired'."""
+    words = [lane_state(lane).word for lane in lanes]
+    if len(lanes) > 1 and len(set(words)) == 1:
+        return f"{'Both' if len(lanes) == 2 else f'All {len(lanes)}'} {_verb(words[0], 'were', 'are')}"
+    return joined([f"{name} {_verb(word, 'was', 'is')}" for name, word in zip(_names(lanes), words, strict=True)])
+
+
+def _verb(word: str, was: str, is_: str) -> str:
+    if word in ("confirmed", "cancelled", "rejected", "stopped"):
+        return f"{was} {word}"
+    return word if word in ("expired", "failed", "succeeded", "timed out") else f"{is_} {word}"
+
+
+def _measured(lanes: Sequence[Timeline], row: Row) -> str:
+    told = [
+        f"{shown} on {name}"
+        for name, shown, value in zip(_names(lanes), values(row), row.values, strict=True)
+        if value is not None
+    ]
+    return f"{row.label} {joined(told)}"
+
+
+def _names(lanes: Sequence[Timeline]) -> list[str]:
+    """By the platform alone where that tells the lanes apart."""
+    names = [PLATFORM_NAMES[lane.platform] for lane in lanes]
+    if len(set(names)) == len(names):
+        return names
+    return [f"{name} {detail}" for name, detail in zip(names, details(lanes), strict=True)]
+
+
+def _of_bench(bench: Bench) -> str:
+    counts = benchmark.counts(bench)
+    n = sum(counts.values())
+    if not n:
+        return "Nothing was measured."
+    bad = [f"{count} {verdict}" for verdict, count in counts.items() if verdict != "right"]
+    ended = f"{counts['right']} of {n} reservations ended right ({joined(bad)})" if bad else f"All {n} ended right"
+    metric = main_metric(bench.plan)
+    found = [contest for contest in benchmark.contests(bench) if contest.metric == metric]
+    return "; ".join([ended, *(_contests(found) or _medians(benchmark.summaries(bench), metric))]) + "."
+
+
+def _contests(found: Sequence[Contest]) -> list[str]:
+    return [contest_sentence(contest, several=len(found) > 1) for contest in found]
+
+
+def _medians(summaries: Sequence[Summary], metric: str) -> list[str]:
+    """What there is to say where too few were measured to compare, or one lane only."""
+    told = [
+        f"{ms(found.p50.value, metric in SIGNED)} ms on {PLATFORM_NAMES[summary.platform]}"
+        f" (hold {format_duration(summary.hold_seconds)}, n = {found.n})"
+        for summary in summaries
+        if (found := summary.statistics.get(metric))
+    ]
+    return [f"median {LABELS[metric]} {joined(told)}"] if told else []
