@@ -99,10 +99,10 @@ class Output:
         if not (sys.stderr.isatty() and self._environ.get("TERM") != "dumb"):
             begun: set[str] = set()
 
-            def tell(what: str, _done: float, total: float, _more: str) -> None:
+            def tell(what: str, _done: float, _total: float, _more: str) -> None:
                 if what not in begun:
                     begun.add(what)
-                    self.note(f"{what[0].upper()}{what[1:]} ({total:.0f})…")
+                    self.note(f"{what[0].upper()}{what[1:]}…")
 
             yield tell
             return

@@ -22,6 +22,9 @@ Phase = Literal["warming up", "sending", "holding", "collecting", "asking the se
 #: How far it is: the phase, what is done of it, of how much (reservations; seconds while holding), and counts in words.
 Progress = Callable[[Phase, float, float, str], None]
 
+#: After the last reservation was due, one that has not ended is lost.
+PATIENCE_SECONDS = 120.0
+
 Clients = Mapping[Platform, PlatformClient]
 
 
@@ -36,12 +39,10 @@ class _State:
     interrupted: bool = False
 
 
-def measure(
-    plan: Plan, clients: Clients, progress: Progress, patience: float = 60.0
-) -> tuple[Bench, tuple[Timeline, ...]]:
+def measure(plan: Plan, clients: Clients, progress: Progress) -> tuple[Bench, tuple[Timeline, ...]]:
     """What was measured, and the lanes worth drawing.
 
-    A reservation that has not ended `patience` seconds after the last one was due is lost. Ctrl-C ends it early: what
+    A reservation that has not ended PATIENCE_SECONDS after the last one was due is lost. Ctrl-C ends it early: what
     has ended until then is in the result, which says that it was interrupted; a second one is raised.
     """
     begun, cpu, before = time.monotonic(), _cpu_seconds(), _requests(clients)
@@ -51,7 +52,7 @@ def measure(
             _warm_up(plan, clients, progress)
             before = _requests(clients)
         _send(plan, clients, tickets(plan), state, progress)
-        _collect(plan, clients, state, progress, patience)
+        _collect(clients, state, progress)
     except KeyboardInterrupt:
         state.interrupted = True
         _collect_what_there_is(clients, state)
@@ -133,8 +134,8 @@ def _hold(sent: Sequence[Sent], confirm_after: float | None, progress: Progress)
         time.sleep(min(left, 0.1))
 
 
-def _collect(plan: Plan, clients: Clients, state: _State, progress: Progress, patience: float) -> None:
-    deadline = time.monotonic() + patience
+def _collect(clients: Clients, state: _State, progress: Progress) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
     going: list[Sent] = list(state.sent)
     progress("collecting", 0, len(going), "")
     for item in collecting.finals(clients, going, lambda: time.monotonic() > deadline):

@@ -95,8 +95,9 @@ def command(
         bench, lanes = measure(plan, clients, progress)
     run = runs.record(me.settings.home, "bench", lanes, configuration(context), bench)
     _show(me, run)
+    if not json:
+        me.output.note(f"Recorded: resv compare {run.id} draws it again.")
     write_outputs(me, run, output)
-    me.output.note(f"Recorded: {run.id} (resv compare {run.id} draws it again, resv report {run.id} exports it)")
     if bench.interrupted:
         measured = sum(sample.verdict == "right" for sample in bench.samples)
         raise Interrupted(

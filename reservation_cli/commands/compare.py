@@ -96,8 +96,9 @@ def command(
     run = runs.record(me.settings.home, "compare", timelines, configuration(context))
     if json:
         me.output.data(run_as_json(run))
+    else:
+        me.output.note(f"Recorded: resv compare {run.id} draws it again.")
     write_outputs(me, run, output)
-    me.output.note(f"Recorded: {run.id}")
     return lanes.exit_code(timelines)
 
 

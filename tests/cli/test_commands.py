@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -149,7 +150,8 @@ def test_list_filters(run_resv: Run) -> None:
 
 def test_compare_draws_both_to_the_end(run_resv: Run) -> None:
     code, out, err = run_resv("compare", "--hold", "1s")
-    assert (code, err) == (0, "")
+    assert code == 0
+    assert re.fullmatch(r"Recorded: resv compare compare-\S+ draws it again\.\n", err)
     assert out.count("expired") >= 2
     assert "\x1b" not in out
     assert "timer error" in out
@@ -345,8 +347,10 @@ def test_a_late_confirmation_is_told_beside_the_picture(run_resv: Run) -> None:
     code, out, err = run_resv("compare", "--hold", "1s", "--confirm-after", "1500ms")
     assert code == 0
     assert out.count("expired") >= 2
-    assert err.splitlines() == ["Seat " + line[5:] for line in err.splitlines()]
+    *refusals, recorded = err.splitlines()
+    assert refusals == ["Seat " + line[5:] for line in refusals]
     assert err.count("is expired") == 2
+    assert recorded.startswith("Recorded: ")
 
 
 def test_help_and_version(run_resv: Run) -> None:

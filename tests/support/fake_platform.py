@@ -7,7 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from reservation_cli.domain.reservation import Platform, Reservation, ReservationRequest, ReservationStatus, Target
+from reservation_cli.domain.reservation import (
+    Platform,
+    Reservation,
+    ReservationRequest,
+    ReservationStatus,
+    Target,
+    whole_ms,
+)
 from reservation_cli.domain.timeline import Attempt, Engine, ExecutionStatus, Span, Timeline
 from reservation_cli.errors import ConflictError, NotFoundError, ResvError
 from reservation_cli.platforms import NAMES
@@ -27,7 +34,7 @@ class FakePlatform:
     target: Target = "local"
     stage: str | None = None
     lists: bool = True
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    now: Callable[[], datetime] = lambda: whole_ms(datetime.now(UTC))
     fail: ResvError | None = None
     fail_from_second: ResvError | None = None
     known: dict[str, ReservationRequest] = field(default_factory=dict)
