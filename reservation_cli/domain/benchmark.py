@@ -218,6 +218,16 @@ def started_per_second(samples: Sequence[Sample]) -> float | None:
     return len(sent) / seconds if seconds > 0 else None
 
 
+def behind(bench: Bench) -> float | None:
+    """Requests sent a second where that is less than 95 % of the rate that was asked for; None where it was kept."""
+    sent = [sample.sent_at for sample in bench.samples if sample.sent_at is not None]
+    if bench.plan.rate is None or len(sent) < 2:
+        return None
+    seconds = (max(sent) - min(sent)).total_seconds()
+    reached = (len(sent) - 1) / seconds if seconds > 0 else bench.plan.rate
+    return reached if reached < 0.95 * bench.plan.rate else None
+
+
 def _groups(bench: Bench) -> Iterator[list[Sample]]:
     for hold in bench.plan.holds:
         for platform in bench.plan.platforms:

@@ -18,7 +18,7 @@ from reservation_cli.domain.statistics import Interval, Statistics
 from reservation_cli.domain.verdict import Missed
 from reservation_cli.render.histogram import histogram_view
 from reservation_cli.render.table import LOCAL
-from reservation_cli.render.words import DIM, FAILED, LANE_STYLES, PLATFORM_NAMES, UNKNOWN, printable, utc
+from reservation_cli.render.words import DIM, FAILED, LANE_STYLES, PLATFORM_NAMES, UNKNOWN, WARNING, printable, utc
 
 _WIDE = 100
 # From here on a tenth of a millisecond is noise, and its digits cost the table its width.
@@ -125,11 +125,11 @@ def _counts(summaries: Sequence[Summary], bench: Bench, width: int) -> Table:
 
 def certainty(bench: Bench) -> Iterator[Text]:
     """What a count of none proves, and the first reasons of those that are some."""
-    n = len(bench.samples)
-    bad = [sample for sample in bench.samples if sample.verdict not in ("right", "unfinished")]
-    limit = statistics.share_limit(len(bad), n)
+    ended = [sample for sample in bench.samples if sample.verdict != "unfinished"]
+    bad = [sample for sample in ended if sample.verdict != "right"]
+    limit = statistics.share_limit(len(bad), len(ended))
     if not bad and limit is not None:
-        yield Text(f"All {n} ended right: with 95 % confidence fewer than {limit:.2%} do not.", DIM)
+        yield Text(f"All {len(ended)} ended right: with 95 % confidence fewer than {limit:.2%} do not.", DIM)
     for sample in bad[:3]:
         reason = printable(sample.error or "no reason told")
         yield Text(
@@ -139,6 +139,13 @@ def certainty(bench: Bench) -> Iterator[Text]:
         yield Text(f"… and {len(bad) - 3} more, all in the recorded run", DIM)
     if bench.double_held:
         yield Text(f"✗ {bench.double_held} seats were held twice at once", FAILED)
+    reached = benchmark.behind(bench)
+    if reached is not None:
+        yield Text(
+            f"The rate was not kept: {reached:.1f} a second of {bench.plan.rate:g}, since all {bench.plan.concurrency} "
+            "requests were waiting for answers. A larger --concurrency sends on.",
+            WARNING,
+        )
 
 
 def _percentiles(lanes: Sequence[Summary], width: int) -> Table:

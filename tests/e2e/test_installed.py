@@ -189,3 +189,43 @@ def test_a_wheel_works_without_a_checkout(stack_environ: Mapping[str, str], tmp_
         assert as_json(printed) == schema.bundled("run")
     finally:
         subprocess.run([*run, "down"], env=environ, cwd=tmp_path, check=True, capture_output=True)
+
+
+def test_a_benchmark_is_recorded_drawn_again_and_written(resv: Resv, tmp_path: Path) -> None:
+    files = [
+        str(tmp_path / name) for name in ("run.json", "run.csv", "run.md", "run.trace.json", "run.html", "run.svg")
+    ]
+    outputs = [part for file in files for part in ("--output", file)]
+    done = resv("bench", "-n", "20", "-c", "10", "--hold", "1s", *outputs)
+    assert done.returncode == 0, done.stderr
+    assert "All 40 ended right" in done.stdout
+    assert all(Path(file).stat().st_size > 0 for file in files)
+    again = resv("compare", files[0])
+    assert (again.returncode, again.stdout) == (0, done.stdout)
+    summary = as_json(resv("compare", files[0], "--json"))["summary"]
+    assert {name: summary[name] for name in ("lost", "duplicated", "wrong", "double_held", "right")} == {
+        "lost": 0,
+        "duplicated": 0,
+        "wrong": 0,
+        "double_held": 0,
+        "right": 40,
+    }
+    assert all(lane["metrics"]["timer_error_ms"]["n"] == 20 for lane in summary["lanes"])
+
+
+def test_signals_are_measured_on_both_engines(resv: Resv) -> None:
+    run = as_json(resv("bench", "-n", "6", "--hold", "1h", "--strategy", "event", "--confirm-after", "300ms", "--json"))
+    assert {sample["outcome"] for sample in run["bench"]["samples"]} == {"confirmed"}
+    assert [lane["metrics"]["signal_to_resume_ms"]["n"] for lane in run["summary"]["lanes"]] == [6, 6]
+
+
+def test_ctrl_c_ends_a_benchmark_with_what_it_has(stack_environ: Mapping[str, str]) -> None:
+    argv = [RESV, "bench", "-n", "6", "--hold", "1h", "--warmup", "0", "--json"]
+    going = subprocess.Popen(argv, env=stack_environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert going.stderr is not None
+    until(lambda: going.stderr is not None and going.stderr.readline().startswith("Holding"), "it holds")
+    going.send_signal(signal.SIGINT)
+    out, err = going.communicate(timeout=60)
+    assert going.returncode == 130
+    assert json.loads(out)["summary"]["unfinished"] == 12
+    assert json.loads(err.splitlines()[-1])["error"]["code"] == "interrupted"

@@ -172,3 +172,10 @@ def test_thresholds(text: str, platforms: list[str]) -> None:
     samples = benches.bench(100).samples
     bench: Bench = replace(benches.bench(100), samples=(of_verdict(samples[0], "lost"), *samples[1:]))
     assert [found.platform for found in missed(bench, [parse_threshold(text)])] == platforms
+
+
+def test_a_rate_that_was_not_kept_is_told() -> None:
+    bench = benches.bench(20)  # one each 20 ms
+    assert benchmark.behind(replace(bench, plan=replace(bench.plan, rate=50.0))) is None
+    assert benchmark.behind(replace(bench, plan=replace(bench.plan, rate=80.0))) == pytest.approx(50)
+    assert benchmark.behind(bench) is None
