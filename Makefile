@@ -6,8 +6,10 @@ UV := $(BIN)/python -m uv
 COMPILE := $(UV) pip compile --universal --no-header --no-annotate --upgrade
 # Each has an environment of its own: it needs other versions of what resv needs.
 TOOLS := .tools/sam/.installed .tools/moto/.installed
+# Drawn in by the tests of the HTML report, and by `make pictures`.
+BROWSERS := chromium chromium-browser google-chrome "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
 
-.PHONY: demo test quick check bench format lock setup tools clean
+.PHONY: demo test quick check bench pictures format lock setup tools browser clean
 
 demo: setup
 	$(BIN)/resv compare
@@ -45,7 +47,17 @@ lock: setup
 	echo 'aws-sam-cli' | $(COMPILE) - --python-version 3.11 --output-file tests/tools/sam.txt
 	printf 'moto\nflask\nflask-cors\nopenapi-spec-validator\n' | $(COMPILE) - --python-version 3.11 --output-file tests/tools/moto.txt
 
-tools: $(TOOLS)
+# The README's pictures, from a comparison and a benchmark of now.
+pictures: setup browser
+	$(BIN)/resv compare --hold 10s --output .tools/compare.json
+	$(BIN)/resv bench -n 200 --rate 8 --hold 10s --output .tools/bench.json
+	$(BIN)/python docs/pictures.py .tools/compare.json .tools/bench.json
+
+tools: $(TOOLS) browser
+
+browser:
+	@for b in $(BROWSERS); do command -v "$$b" >/dev/null && exit 0; done; \
+	echo "make: the tests of the HTML report need a browser: apt install chromium (or Google Chrome)" >&2; exit 1
 
 $(TOOLS): .tools/%/.installed: tests/tools/%.txt | .venv/.installed
 	rm -rf $(@D)
