@@ -26,10 +26,12 @@ def commands() -> Iterator[str]:
                 yield command
 
 
-def test_every_command_of_readme_runs(stack_environ: Mapping[str, str]) -> None:
+def test_every_command_of_readme_runs(stack_environ: Mapping[str, str], tmp_path: Path) -> None:
     def run(command: str) -> subprocess.CompletedProcess[str]:
         argv = command.replace("resv", str(RESV), 1)
-        return subprocess.run(argv, shell=True, env=stack_environ, capture_output=True, text=True, timeout=60)
+        return subprocess.run(
+            argv, shell=True, cwd=tmp_path, env=stack_environ, capture_output=True, text=True, timeout=120
+        )
 
     assert len(list(commands())) > 12
     for command in commands():
@@ -38,6 +40,10 @@ def test_every_command_of_readme_runs(stack_environ: Mapping[str, str]) -> None:
         # A placeholder is the last reservation; nothing but Ctrl-C ends --follow.
         filled = re.sub(r"<reservation id>|<id>", last.get("request", {}).get("reservation_id", ""), command)
         filled = filled.replace("<ARN>", refs.get("aws", "")).replace(" --follow", "")
+        if "<run>" in filled or "RUN.json" in filled:
+            newest = json.loads(run("resv runs --json").stdout)["runs"][0]
+            filled = filled.replace("<run>", newest["id"]).replace("RUN.json", newest["path"])
         done = run(filled)
-        # `resv cancel` comes right after `resv confirm`, and is told that it is too late.
-        assert done.returncode == (4 if command == "resv cancel" else 0), f"{filled}: {done.stderr}"
+        # `resv cancel` comes right after `resv confirm`, and is told that it is too late; a machine may be slow.
+        wanted = {4} if command == "resv cancel" else {0, 8} if "--fail-if" in command else {0}
+        assert done.returncode in wanted, f"{filled}: {done.stderr}"
