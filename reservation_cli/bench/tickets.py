@@ -39,7 +39,9 @@ def tickets(plan: Plan) -> list[Ticket]:
         Ticket(number, platform, _request(hold, plan), hold, number / plan.rate if plan.rate else 0.0)
         for number, (hold, platform) in enumerate(ordered)
     ]
-    return list(_herded(made, plan)) if plan.herd else made
+    if plan.herd:
+        return list(_herded(made, plan))
+    return _ending_in_order(made, plan) if len(plan.holds) > 1 else made
 
 
 def warmups(plan: Plan) -> list[Ticket]:
@@ -55,6 +57,20 @@ def expected(plan: Plan, hold: int) -> Outcome:
 def bursts(plan: Plan) -> int:
     """In how many bursts, a second apart, a herd is sent."""
     return -(-plan.count * len(plan.platforms) // plan.concurrency)
+
+
+def _ending_in_order(made: Sequence[Ticket], plan: Plan) -> list[Ticket]:
+    """Sent so that the holds end in the order of `made`, the long ones first on their way.
+
+    So all timers fire in the same minutes and meet the same load; sent in this order, the short ones would fire while
+    others are sent, and the long ones in the quiet after it.
+    """
+    longest = max(plan.holds)
+    sent = sorted(
+        (replace(ticket, not_before=ticket.not_before + longest - ticket.request.hold_seconds) for ticket in made),
+        key=lambda ticket: ticket.not_before,
+    )
+    return [replace(ticket, number=number) for number, ticket in enumerate(sent)]
 
 
 def _herded(made: Sequence[Ticket], plan: Plan) -> Iterator[Ticket]:

@@ -31,6 +31,9 @@ from reservation_cli.options import (
 )
 from reservation_cli.platforms import NAMES, PlatformClient
 
+#: A second, over both platforms: far below what a small machine can take, so that timers meet no queue.
+SWEEP_RATE = 5.0
+
 
 def command(
     context: typer.Context,
@@ -47,7 +50,10 @@ def command(
     ] = None,
     hold: Annotated[str | None, typer.Option(help="How long each seat is held; 5s unless given.")] = None,
     sweep: Annotated[
-        str | None, typer.Option(help="Several holds, alternating: 1s,10s,60s. Tells constant from proportional error.")
+        str | None,
+        typer.Option(
+            help="Several holds that end in turns, at --rate (5): 1s,10s,60s. Constant or proportional error?"
+        ),
     ] = None,
     strategy: Strategy = StrategyName.sleep,
     confirm_after: Annotated[
@@ -74,7 +80,7 @@ def command(
         concurrency=concurrency,
         holds=_holds(hold, sweep),
         strategy=strategy.value,
-        rate=rate,
+        rate=SWEEP_RATE if sweep is not None and rate is None else rate,
         confirm_after=parse_duration(confirm_after) if confirm_after is not None else None,
         warmup=warmup,
         herd=herd,

@@ -48,7 +48,8 @@ class Plan:
     """What was asked for.
 
     `count` reservations on each platform and for each of `holds` (seconds), with `concurrency` requests under way at
-    once over all lanes, or at `rate` a second over all lanes. `confirm_after` is seconds after acceptance.
+    once over all lanes, or at `rate` a second over all lanes; several holds have a rate, at which they end as well.
+    `confirm_after` is seconds after acceptance.
     """
 
     platforms: tuple[Platform, ...]
@@ -220,11 +221,13 @@ def started_per_second(samples: Sequence[Sample]) -> float | None:
 
 def behind(bench: Bench) -> float | None:
     """Requests sent a second where that is less than 95 % of the rate that was asked for; None where it was kept."""
-    sent = [sample.sent_at for sample in bench.samples if sample.sent_at is not None]
+    # Of several holds each is sent over a time of its own.
+    lanes = of(bench, hold=max(bench.plan.holds))
+    sent = [sample.sent_at for sample in lanes if sample.sent_at is not None]
     if bench.plan.rate is None or len(sent) < 2:
         return None
     seconds = (max(sent) - min(sent)).total_seconds()
-    reached = (len(sent) - 1) / seconds if seconds > 0 else bench.plan.rate
+    reached = (len(sent) - 1) * len(bench.plan.holds) / seconds if seconds > 0 else bench.plan.rate
     return reached if reached < 0.95 * bench.plan.rate else None
 
 

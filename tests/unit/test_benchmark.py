@@ -26,13 +26,12 @@ PLAN = Plan(platforms=BOTH, count=20, concurrency=4, holds=(5,), warmup=3)
 
 
 def test_platforms_and_holds_alternate_and_take_turns_at_being_first() -> None:
-    made = tickets(replace(PLAN, holds=(1, 10)))
-    assert [ticket.number for ticket in made] == list(range(80))
+    made = sorted(tickets(replace(PLAN, holds=(1, 10), rate=5.0)), key=lambda ticket: ticket.not_before + ticket.group)
     firsts = [made[index].platform for index in range(0, 80, 2)]
     assert {platform: firsts.count(platform) for platform in BOTH} == {"cloudflare": 20, "aws": 20}
     for platform in BOTH:
         for hold in (1, 10):
-            places = [ticket.number for ticket in made if (ticket.platform, ticket.group) == (platform, hold)]
+            places = [place for place, ticket in enumerate(made) if (ticket.platform, ticket.group) == (platform, hold)]
             assert max(after - before for before, after in pairwise(places)) <= 5
     assert len({ticket.request.seat for ticket in made}) == 80
     assert len({ticket.request.reservation_id for ticket in made}) == 80
@@ -40,6 +39,15 @@ def test_platforms_and_holds_alternate_and_take_turns_at_being_first() -> None:
 
 def test_an_arrival_rate_spaces_the_sending() -> None:
     assert [ticket.not_before for ticket in tickets(replace(PLAN, rate=10.0))][:4] == pytest.approx([0, 0.1, 0.2, 0.3])
+
+
+def test_the_holds_of_a_sweep_end_in_turns_at_the_rate() -> None:
+    made = tickets(replace(PLAN, holds=(1, 10, 60), rate=5.0))
+    assert [ticket.number for ticket in made] == list(range(120))
+    sent = [ticket.not_before for ticket in made]
+    assert sent == sorted(sent)
+    ends = sorted(ticket.not_before + ticket.request.hold_seconds for ticket in made)
+    assert ends == pytest.approx([60 + place / 5 for place in range(120)])
 
 
 def test_a_herds_holds_end_together() -> None:
