@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 from reservation_cli.domain import benchmark
 from reservation_cli.domain.benchmark import SIGNED, Bench, Contest, Summary
@@ -31,6 +33,28 @@ _TELLING = ("signal_to_resume_ms", "timer_error_ms", "total_ms")
 _WIDEST_HEADING = 10_000
 
 
+class Findings:
+    """What a benchmark's samples say, each worked out once: the intervals of 2000 samples take seconds."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
+
+    @cached_property
+    def summaries(self) -> tuple[Summary, ...]:
+        """One for each hold and platform."""
+        return benchmark.summaries(self.bench)
+
+    @cached_property
+    def contests(self) -> tuple[Contest, ...]:
+        """What differs between the lanes, and what does not."""
+        return benchmark.contests(self.bench)
+
+
+def findings(run: Run) -> Findings | None:
+    """Those of a benchmark; None for a comparison."""
+    return Findings(run.bench) if run.bench is not None else None
+
+
 def title(run: Run) -> str:
     """What the report is about."""
     if run.bench is not None:
@@ -45,9 +69,9 @@ def facts(run: Run) -> list[str]:
     return [*told, *([utc(run.recorded_at)] if run.recorded_at else [])]
 
 
-def answer(run: Run) -> str:
+def answer(run: Run, found: Findings | None) -> str:
     """What came of it, in one sentence."""
-    return _of_bench(run.bench) if run.bench is not None else _of_lanes(run.lanes)
+    return _of_bench(found) if found is not None else _of_lanes(run.lanes)
 
 
 def warnings(run: Run) -> list[str]:
@@ -62,7 +86,8 @@ def warnings(run: Run) -> list[str]:
     found += dict.fromkeys(f"{lane_name(lane)}: {printable(note)}" for lane in run.lanes for note in lane.remarks)
     if run.bench.interrupted:
         found.append("Interrupted: this is what had been measured until then.")
-    counts = joined([str(summary.n) for summary in benchmark.summaries(run.bench)])
+    lanes = Counter((sample.platform, sample.hold_seconds) for sample in run.bench.samples)
+    counts = joined([str(n) for n in lanes.values()]) or "0"
     found.append(f"n = {counts} in each lane. Service-side clocks; accepted: this machine's clock.")
     return found
 
@@ -130,16 +155,16 @@ def _names(lanes: Sequence[Timeline]) -> list[str]:
     return [f"{name} {detail}" for name, detail in zip(names, details(lanes), strict=True)]
 
 
-def _of_bench(bench: Bench) -> str:
-    counts = benchmark.counts(bench)
+def _of_bench(found: Findings) -> str:
+    counts = benchmark.counts(found.bench)
     n = sum(counts.values())
     if not n:
         return "Nothing was measured."
     bad = [f"{count} {verdict}" for verdict, count in counts.items() if verdict != "right"]
     ended = f"{counts['right']} of {n} reservations ended right ({joined(bad)})" if bad else f"All {n} ended right"
-    metric = main_metric(bench.plan)
-    found = [contest for contest in benchmark.contests(bench) if contest.metric == metric]
-    return "; ".join([ended, *(_contests(found) or _medians(benchmark.summaries(bench), metric))]) + "."
+    metric = main_metric(found.bench.plan)
+    told = [contest for contest in found.contests if contest.metric == metric]
+    return "; ".join([ended, *(_contests(told) or _medians(found.summaries, metric))]) + "."
 
 
 def _contests(found: Sequence[Contest]) -> list[str]:

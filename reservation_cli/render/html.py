@@ -13,7 +13,7 @@ from reservation_cli.domain.costing import Costing, Terms, changes, costing
 from reservation_cli.domain.reservation import format_duration
 from reservation_cli.domain.run import Run
 from reservation_cli.render import html_tables as tables
-from reservation_cli.render.answer import answer, facts, histograms, kept, title, warnings
+from reservation_cli.render.answer import Findings, answer, facts, findings, histograms, kept, title, warnings
 from reservation_cli.render.bench import certainty
 from reservation_cli.render.cost import difference, money
 from reservation_cli.render.html_tables import Table
@@ -43,6 +43,7 @@ def render(run: Run) -> str:
     from markupsafe import Markup
 
     style = stylesheet("report.css") + stylesheet("figures.css")
+    found = findings(run)
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return (
         environment()
@@ -54,14 +55,14 @@ def render(run: Run) -> str:
             policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
             title=title(run),
             facts=[printable(fact) for fact in facts(run)],
-            answer=printable(answer(run)),
+            answer=printable(answer(run, found)),
             warnings=[printable(sentence) for sentence in warnings(run)],
             lanes=_lanes(run),
             engines=tables.engines(run.lanes),
             surroundings=list(_surroundings(run)),
             definitions=_definitions(run),
             printable=printable,
-            **(_of_bench(run, run.bench) if run.bench else _of_lanes(run)),
+            **(_of_bench(run, found) if found else _of_lanes(run)),
             **_of_cost(list(_costed(run))),
         )
     )
@@ -71,15 +72,15 @@ def _of_lanes(run: Run) -> Mapping[str, object]:
     return {"compared": tables.compared(run.lanes), "outcomes": tables.outcomes(run.lanes), "method": []}
 
 
-def _of_bench(run: Run, bench: Bench) -> Mapping[str, object]:
+def _of_bench(run: Run, found: Findings) -> Mapping[str, object]:
     return {
-        "counts": tables.counts(bench),
-        "certainty": [line.plain for line in certainty(bench)],
+        "counts": tables.counts(found),
+        "certainty": [line.plain for line in certainty(found.bench)],
         "histograms": list(_histograms(run)),
-        "contests": tables.contests(bench),
-        "drifts": tables.drifts(bench),
-        "percentiles": [tables.percentiles(bench, hold) for hold in bench.plan.holds],
-        "method": list(_method(bench)),
+        "contests": tables.contests(found),
+        "drifts": tables.drifts(found.bench),
+        "percentiles": [tables.percentiles(found, hold) for hold in found.bench.plan.holds],
+        "method": list(_method(found.bench)),
     }
 
 

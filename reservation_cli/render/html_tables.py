@@ -13,6 +13,7 @@ from reservation_cli.domain.reservation import Platform, format_duration
 from reservation_cli.domain.run import Run
 from reservation_cli.domain.statistics import Quantile
 from reservation_cli.domain.timeline import Timeline
+from reservation_cli.render.answer import Findings
 from reservation_cli.render.bench import interval, ms
 from reservation_cli.render.cost import money, quantity, unit_price
 from reservation_cli.render.steps import step_rows
@@ -100,9 +101,9 @@ def steps(lane: Timeline, name: str) -> Table:
     return Table(f"Every step of {name}", ("step", "at", "took", "status", "remark"), body, numbers=(1, 2))
 
 
-def counts(bench: Bench) -> Table:
+def counts(found: Findings) -> Table:
     """What became of the reservations of each lane, and what share at most may not end right."""
-    summaries = benchmark.summaries(bench)
+    summaries = found.summaries
     rare = [verdict for verdict in _RARE if not any(summary.counts.get(verdict) for summary in summaries)]
     shown = [verdict for verdict in _VERDICTS if verdict not in rare]
     body = []
@@ -112,7 +113,7 @@ def counts(bench: Bench) -> Table:
         rate = summary.started_per_second
         body.append(
             (
-                _lane(summary, with_hold=len(bench.plan.holds) > 1),
+                _lane(summary, with_hold=len(found.bench.plan.holds) > 1),
                 Cell(str(summary.n)),
                 *(_count(verdict, summary.counts.get(verdict, 0)) for verdict in shown),
                 Cell(UNKNOWN if limit is None else f"{limit:.2%}"),
@@ -124,21 +125,21 @@ def counts(bench: Bench) -> Table:
     return Table("What became of the reservations", head, tuple(body))
 
 
-def percentiles(bench: Bench, hold: int) -> Table:
+def percentiles(found: Findings, hold: int) -> Table:
     """Each metric of each lane: percentiles with their intervals, how many values, and the noise floor."""
-    lanes = [summary for summary in benchmark.summaries(bench) if summary.hold_seconds == hold]
+    lanes = [summary for summary in found.summaries if summary.hold_seconds == hold]
     body = []
     for metric, label in LABELS.items():
         known = [lane for lane in lanes if metric in lane.statistics] if metric.endswith("_ms") else []
         for number, lane in enumerate(known):
-            found, floor, signed = lane.statistics[metric], lane.noise.get(metric), metric in SIGNED
+            told, floor, signed = lane.statistics[metric], lane.noise.get(metric), metric in SIGNED
             body.append(
                 (
                     Cell(label, classes="again" if number else "first"),
                     Cell(PLATFORM_NAMES[lane.platform], classes=f"lane {lane.platform}"),
-                    *(_quantile(one, signed) for one in (found.p50, found.p90, found.p99)),
-                    Cell(ms(found.maximum, signed)),
-                    Cell(str(found.n)),
+                    *(_quantile(one, signed) for one in (told.p50, told.p90, told.p99)),
+                    Cell(ms(told.maximum, signed)),
+                    Cell(str(told.n)),
                     Cell(UNKNOWN if floor is None else f"{floor:.1f}"),
                 )
             )
@@ -147,15 +148,14 @@ def percentiles(bench: Bench, hold: int) -> Table:
     return Table(caption, head, tuple(body), numbers=range(2, 99))
 
 
-def contests(bench: Bench) -> Table | None:
+def contests(found: Findings) -> Table | None:
     """What differs between the lanes and what does not; None where nothing can be compared."""
-    found = benchmark.contests(bench)
-    if not found:
+    if not found.contests:
         return None
     body = []
-    for contest in found:
+    for contest in found.contests:
         label = LABELS[contest.metric].removeprefix("· ")
-        hold = f"hold {format_duration(contest.hold_seconds)}" if len(bench.plan.holds) > 1 else ""
+        hold = f"hold {format_duration(contest.hold_seconds)}" if len(found.bench.plan.holds) > 1 else ""
         verdict = Cell("no difference above the noise", classes="dim")
         if contest.winner:
             nearer = "nearer to zero" if contest.metric in SIGNED else "less"
@@ -169,7 +169,7 @@ def contests(bench: Bench) -> Table | None:
                 Cell(f"{contest.floor:.1f}"),
             )
         )
-    first, second = (PLATFORM_NAMES[lane] for lane in found[0].lanes)
+    first, second = (PLATFORM_NAMES[lane] for lane in found.contests[0].lanes)
     return Table(
         f"{second} minus {first}: the difference of the medians in ms, of magnitudes for signed metrics",
         ("metric", "who has less", "difference", "95 % interval", "noise floor"),

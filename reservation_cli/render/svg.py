@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from reservation_cli.domain.reservation import format_duration
 from reservation_cli.domain.run import Run
-from reservation_cli.render.answer import answer, facts, histograms, kept, title, warnings
+from reservation_cli.render.answer import answer, facts, findings, histograms, kept, title, warnings
 from reservation_cli.render.canvas import Canvas, document
 from reservation_cli.render.picture import zero_words
 from reservation_cli.render.svg_histogram import Histogram, draw_histogram
@@ -23,18 +23,20 @@ _COLUMNS = 130
 def render(run: Run) -> str:
     """The standalone picture, which follows the reader's colour scheme: XML without references to anything outside."""
     root = ET.Element("svg", {"xmlns": "http://www.w3.org/2000/svg", "class": "fig", "role": "group"})
+    told = answer(run, findings(run))
     ET.SubElement(root, "title").text = clean(printable(f"{title(run)}: {' · '.join(facts(run))}"))
-    ET.SubElement(root, "desc").text = clean(printable(answer(run)))
+    ET.SubElement(root, "desc").text = clean(printable(told))
     ET.SubElement(root, "style").text = stylesheet("figures.css")
     background = ET.SubElement(root, "rect", {"class": "surface", "width": "100%", "height": "100%"})
     canvas = Canvas(ET.SubElement(root, "g", {"transform": f"translate({_MARGIN} 0)"}), _WIDTH)
     y = _words(canvas, [title(run)], "ink title", 40)
     y = _words(canvas, [" · ".join(facts(run))], "dim", y)
-    y = _words(canvas, [answer(run)], "ink", y + 4)
+    y = _words(canvas, [told], "ink", y + 4)
     y = draw_lanes(canvas, run.lanes, y) + _GAP
     y = _words(canvas, [f"{kept(run)} {zero_words(run.lanes)}.".strip()], "dim", y)
-    several = len(list(histograms(run))) > 1
-    for hold, histogram in histograms(run):
+    found = list(histograms(run))
+    several = len(found) > 1
+    for hold, histogram in found:
         heading = f"{histogram.title}, hold {format_duration(hold)}" if several else histogram.title
         y = _words(canvas, [heading], "ink head", y + _GAP)
         y = draw_histogram(canvas, histogram, y)

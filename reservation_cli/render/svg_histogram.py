@@ -18,7 +18,7 @@ from reservation_cli.render.words import PLATFORM_NAMES
 _BINS = 24
 _HEIGHT = 190
 _LEFT = 44
-_LETTER = 6.8
+_LETTER = 7.4
 _ROW = 20
 
 
