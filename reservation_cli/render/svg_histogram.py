@@ -146,10 +146,15 @@ class _Plot:
                 words = f"≥ {words}"
             half = cell_len(words) * _LETTER / 2
             at = x if math.isfinite(row.low) and math.isfinite(row.high) else x + self.bin / 2
-            at = min(at, self.canvas.width - half)
+            is_last = at + half > self.canvas.width - _LETTER
+            if is_last:
+                at = self.canvas.width - half
             if at - half >= free:
                 self.shapes.line(x, self.bottom, x, self.bottom + 5, "rule")
-                self.shapes.text(at, y, words, "middle ink" if edge == 0 else "middle dim")
+                hue = "ink" if edge == 0 else "dim"
+                # What must not reach over the edge ends there, however wide its letters are.
+                where = (self.canvas.width, f"end {hue}") if is_last else (at, f"middle {hue}")
+                self.shapes.text(where[0], y, words, where[1])
                 free = at + half + 14
         words = f"{self.histogram.title}, ms" + ("; 0 is on time" if self.histogram.signed else "")
         self.shapes.text((_LEFT + self.canvas.width) / 2, y + 18, words, "middle dim")

@@ -28,7 +28,6 @@ class Palette:
     ink: str
     dim: str
     grid: str
-    raised: str
     cloudflare: str
     aws: str
     failed: str
@@ -40,7 +39,6 @@ LIGHT = Palette(
     ink="#1b1f24",
     dim="#59626d",
     grid="#e3e6ea",
-    raised="#f5f6f8",
     cloudflare="#b4530a",
     aws="#0b68ab",
     failed="#b42318",
@@ -51,7 +49,6 @@ DARK = Palette(
     ink="#e8eaed",
     dim="#9da6b1",
     grid="#2c3239",
-    raised="#1c2026",
     cloudflare="#ff9e57",
     aws="#5cb8ff",
     failed="#ff8a80",
