@@ -27,10 +27,15 @@ def unended(plan: Plan, sent: Sent, lane: Timeline, verdict: Verdict) -> Sample:
 
 
 def exemplars(samples: Sequence[Sample], lanes: dict[str, Timeline]) -> tuple[Timeline, ...]:
-    """The lanes worth looking at: of each platform, the median and the worst by timer error, or by signal to resume."""
+    """The lanes worth looking at: of each platform, the median and the worst by timer error, or by signal to resume.
+
+    Of several holds, those of the longest, so that they can be set side by side.
+    """
+    longest = max((sample.hold_seconds for sample in samples), default=0)
+    alike = [sample for sample in samples if sample.hold_seconds == longest and _rank(sample) >= 0]
     shown: list[Timeline] = []
     for platform in dict.fromkeys(sample.platform for sample in samples):
-        ranked = sorted((sample for sample in samples if sample.platform == platform and _rank(sample) >= 0), key=_rank)
+        ranked = sorted((sample for sample in alike if sample.platform == platform), key=_rank)
         ids = dict.fromkeys(sample.reservation_id for sample in (ranked[len(ranked) // 2 :][:1] + ranked[-1:]))
         shown += [lanes[name] for name in ids if name in lanes]
     return tuple(shown)
