@@ -93,8 +93,13 @@ def warnings(run: Run) -> list[str]:
 
 
 def kept(run: Run) -> str:
-    """Which lanes are drawn."""
-    return "Of each platform the median reservation and the worst." if run.bench else ""
+    """Which of a benchmark's lanes are drawn; nothing where all are."""
+    if run.bench is None:
+        return ""
+    several = ", of the longest hold" if len(run.bench.plan.holds) > 1 else ""
+    if len({lane.platform for lane in run.lanes}) == len(run.lanes):
+        return f"Of each platform the median reservation{several}."
+    return f"Of each platform first the median reservation, then the worst{several}."
 
 
 def histograms(run: Run) -> Iterator[tuple[int, Histogram]]:

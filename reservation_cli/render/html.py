@@ -55,7 +55,7 @@ def render(run: Run) -> str:
             policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
             title=title(run),
             facts=[printable(fact) for fact in facts(run)],
-            answer=printable(answer(run, found)),
+            answer=printable(answer(run, found)).replace(" %", "\N{NO-BREAK SPACE}%"),
             warnings=[printable(sentence) for sentence in warnings(run)],
             lanes=_lanes(run),
             engines=tables.engines(run.lanes),

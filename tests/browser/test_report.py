@@ -187,6 +187,13 @@ def test_paper_shows_what_is_folded(browser: Browser, tmp_path: Path) -> None:
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
 
 
+def test_no_table_is_wider_than_paper(browser: Browser, tmp_path: Path) -> None:
+    a4: ViewportSize = {"width": 680, "height": 1000}
+    with opened(browser, report("sweep", tmp_path), a4) as page:
+        page.emulate_media(media="print")
+        assert page.evaluate("document.documentElement.scrollWidth") <= a4["width"]
+
+
 def test_a_name_with_a_script_in_it_does_not_run(browser: Browser, tmp_path: Path) -> None:
     name = "<img src=x onerror=alert(1)><script>alert(2)</script>"
     lane = replace(timelines.cloudflare_expired(), error=name, request=replace(timelines.request(), seat=name))
