@@ -31,7 +31,7 @@ class Metrics:
     finalize_ms          time in the body of finalize
     timer_error_ms       finalize body began - (wait began + nominal hold); signed
     engine_lateness_ms   wait ended - due; signed
-    resume_ms            finalize body began - wait ended
+    resume_ms            finalize body began - wait ended, or the body of create-hold, where a signal came during it
     signal_to_resume_ms  confirmation or cancel accepted by the seat -> finalize body began
     overhead_ms          total - (wait and step bodies, overlaps counted once)
     total_ms             execution started -> ended
@@ -103,6 +103,10 @@ def metrics(timeline: Timeline) -> Metrics:
     decided = timeline.reservation.ended_at if timeline.reservation else None
     woken = hold is not None and hold.kind == "event" and hold.status in ("succeeded", "failed")
     expired = hold is not None and not woken
+    waited_until = hold.end if hold else None
+    if woken and waited_until and first and first.ended:
+        # AWS's callback, made before create-hold, can be answered while that still runs: nothing can resume yet.
+        waited_until = max(waited_until, first.ended)
     return Metrics(
         accept_ms=timeline.accept_ms,
         first_step_ms=_ms(timeline.started, first.began if first else None),
@@ -110,7 +114,7 @@ def metrics(timeline: Timeline) -> Metrics:
         finalize_ms=_ms(*final.body) if final and final.body else None,
         timer_error_ms=_ms(hold.scheduled_end, began) if hold and expired else None,
         engine_lateness_ms=_ms(hold.scheduled_end, hold.end) if hold and expired else None,
-        resume_ms=_ms(hold.end, began) if hold else None,
+        resume_ms=_ms(waited_until, began),
         signal_to_resume_ms=_ms(decided, began) if woken else None,
         overhead_ms=_overhead(timeline),
         total_ms=_ms(timeline.started, timeline.ended),

@@ -22,25 +22,32 @@ from reservation_cli.local import layout, plan, ports, processes, stack
 from reservation_cli.local.node import find_node
 from support.waiting import until
 
-#: `start`: before the first step. `create`, `finalize`: in the body of that step, with its clock running. `arm`:
-#: between create-hold and the wait. `wake`: between the wait and finalize. `end`: after finalize.
-Place = Literal["start", "create", "arm", "wake", "finalize", "end"]
+#: In their order: before the first step; in the step create-hold, before its body begins by its own clock; in that
+#: body, before the seat is held and after; between the step and the wait; between the wait and finalize; in the step
+#: finalize, before its body begins; in that body; after the step.
+Place = Literal["start", "enter", "create", "held", "arm", "wake", "reenter", "finalize", "end"]
 
 #: By the file of each half that is changed: the text, there exactly once, before which the place is.
 PLACES: Mapping[str, Mapping[Place, str]] = {
     "cf-workflow/src/workflow.ts": {
         "start": 'const hold = await step.do("create-hold"',
+        "enter": "const began = Date.now();\n    const claimed = await ",
         "create": "const claimed = await ",
+        "held": "return { reservation, clock: { began, ended: Date.now() } };\n  }\n\n  async #finalize(",
         "arm": "const decision =\n",
         "wake": 'const final = await step.do("finalize"',
+        "reenter": "const began = Date.now();\n    const reservation = await this.env.SEAT.getByName(seatId)[",
         "finalize": "const reservation = await this.env.SEAT.getByName(seatId)[decision](",
         "end": "return {\n      message: describe(final.reservation),",
     },
     "aws-durable/src/handler.ts": {
         "start": "// Made before the hold, so that whoever can see the hold can already signal",
+        "enter": "const began = Date.now();\n  const reservation = await seats.hold(",
         "create": "const reservation = await seats.hold(",
+        "held": "return { reservation, clock: { began, ended: Date.now() } };\n}\n\nasync function finalize(",
         "arm": "const decision = confirmation ?",
         "wake": 'const final = await context.step("finalize"',
+        "reenter": "const began = Date.now();\n  const reservation = await seats[decision](",
         "finalize": "const reservation = await seats[decision](",
         "end": "return {\n      message: describe(final.reservation),",
     },
@@ -128,11 +135,13 @@ def _on_a_copy(child: plan.Child, copies: Path, environ: Mapping[str, str]) -> p
 
 
 def _with_places(source: str, places: Mapping[Place, str]) -> str:
-    for place, anchor in places.items():
-        assert source.count(anchor) == 1, (
-            f"where is the place {place}? {anchor!r} is there {source.count(anchor)} times"
-        )
+    """`source` with a call before the text of each place, and what is called at its end."""
+    found = {}
+    for place, text in places.items():
+        assert source.count(text) == 1, f"the place {place} is to be before {text!r}: {source.count(text)} times there"
+        found[source.index(text)] = place
+    for position, place in sorted(found.items(), reverse=True):
         # finalize takes the request apart.
-        name = "reservationId" if place == "finalize" else "request.reservationId"
-        source = source.replace(anchor, f'await stopAt("{place}", {name});\n{anchor}')
+        name = "reservationId" if place in ("reenter", "finalize") else "request.reservationId"
+        source = f'{source[:position]}await stopAt("{place}", {name});\n{source[position:]}'
     return source + _STOP_AT
