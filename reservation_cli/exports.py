@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
-import tempfile
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 
-from reservation_cli.domain.record import run_as_json
+from reservation_cli import runs
 from reservation_cli.domain.run import Run
 from reservation_cli.errors import ResvError, UsageError
+from reservation_cli.files import write_whole
 
 #: Ending -> the module of reservation_cli.render whose `render(run)` writes it; `.json` is the run itself.
 _FORMATS = {
@@ -109,28 +108,17 @@ def _checked(path: Path) -> Path:
 def _content(run: Run, ending: str) -> str:
     module = _FORMATS[ending]
     if module is None:
-        return json.dumps(run_as_json(run), ensure_ascii=False, indent=1) + "\n"
+        return runs.text(run)
     # Deferred: each format brings its own libraries.
     content: str = import_module(f"reservation_cli.render.{module}").render(run)
     return content
 
 
 def _write(path: Path, content: str) -> None:
-    """A new file beside it that then takes its place: what stood there stays if anything fails."""
     # A link keeps pointing to what it names.
     target = path.resolve()
     try:
-        with tempfile.NamedTemporaryFile("wb", dir=target.parent, prefix=".resv-", delete=False) as file:
-            new = Path(file.name)
-            try:
-                # Names that came from a file may have halves of characters.
-                file.write(content.encode(errors="replace"))
-                file.flush()
-                new.chmod(_mode(target))
-                new.replace(target)
-            except BaseException:
-                new.unlink(missing_ok=True)
-                raise
+        write_whole(target, content, _mode(target))
     except OSError as error:
         raise ResvError(
             f"{path} cannot be written: {_reason(error)}.",

@@ -179,7 +179,7 @@ def configuration(context: typer.Context) -> dict[str, object]:
     return {
         name: value.value if isinstance(value, StrEnum) else list(value) if isinstance(value, tuple) else value
         for name, value in given.items()
-        if value not in (None, [], (), False)
+        if value is not None and value is not False and value != [] and value != ()
     }
 
 
@@ -191,10 +191,13 @@ def check_outputs(files: Sequence[str] | None) -> None:
         exports.check(files)
 
 
-def write_outputs(me: Command, run: Run, files: Sequence[str] | None) -> None:
-    """Write the run to each file, and say so."""
-    if files:
-        from reservation_cli import exports
+def write_outputs(me: Command, run: Run, files: Sequence[str] | None) -> list[str]:
+    """Write the run to each file, and say so; gives their names."""
+    if not files:
+        return []
+    from reservation_cli import exports
 
-        for written in exports.write(run, files, me.settings.environ):
-            me.output.note(f"Written: {written}")
+    written = exports.write(run, files, me.settings.environ)
+    for name in written:
+        me.output.note(f"Written: {name}")
+    return written

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from reservation_cli.domain.reservation import InvalidInputError, whole_ms
 from reservation_cli.domain.run import Run, RunKind
 from reservation_cli.domain.timeline import Timeline
 from reservation_cli.errors import NotFoundError, ResvError, UsageError
+from reservation_cli.files import write_whole
 from reservation_cli.store import unwritable
 
 if TYPE_CHECKING:
@@ -27,21 +27,14 @@ _KINDS = ("compare", "bench", "chaos")
 _ENDING = ".json"
 
 
-def record(
-    home: Path,
-    kind: RunKind,
-    lanes: Sequence[Timeline],
-    configuration: Mapping[str, object],
-    bench: Bench | None = None,
+def made(
+    kind: RunKind, lanes: Sequence[Timeline], configuration: Mapping[str, object], bench: Bench | None = None
 ) -> Run:
-    """The run with its id and its surroundings, written to RESV_HOME. `configuration` is what was asked for.
-
-    Raises NotConfiguredError when it cannot be written.
-    """
+    """The run of now, with its id and its surroundings. `configuration` is what was asked for."""
     from reservation_cli.software import host, software  # deferred: what only a recording needs
 
     now = whole_ms(datetime.now(UTC))
-    run = Run(
+    return Run(
         kind=kind,
         lanes=tuple(lanes),
         id=f"{kind}-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
@@ -51,32 +44,26 @@ def record(
         host=host(),
         bench=bench,
     )
+
+
+def record(home: Path, run: Run) -> None:
+    """Keep the run in RESV_HOME. Raises NotConfiguredError when it cannot be written."""
     folder = home / FOLDER
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write(run, folder / f"{run.id}{_ENDING}")
+        write_whole(_file(home, run.id), text(run), 0o644)
     except OSError as error:
         raise unwritable(home, error) from error
-    return run
 
 
-def write(run: Run, path: Path) -> None:
-    """The run as JSON, whole or not at all. OSError when it cannot be written."""
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8", suffix=".new") as file:
-        try:
-            json.dump(run_as_json(run), file, ensure_ascii=False, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-            Path(file.name).chmod(0o644)
-            Path(file.name).replace(path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
+def text(run: Run) -> str:
+    """The run as it is written."""
+    return json.dumps(run_as_json(run), ensure_ascii=False, indent=1) + "\n"
 
 
 def is_named(home: Path, name: str) -> bool:
-    """Whether `name` is a run (a file, or the id of one recorded here) and not a reservation."""
-    return name.endswith(_ENDING) or os.sep in name or _file(home, name).is_file()
+    """Whether `name` is a run (a file, or the id of one recorded here) and neither a reservation nor an ARN."""
+    return not name.startswith("arn:") and (name.endswith(_ENDING) or os.sep in name or _file(home, name).is_file())
 
 
 def find(home: Path, name: str) -> Run:

@@ -7,12 +7,9 @@ import os
 import platform
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
-from reservation_cli import __version__
+from reservation_cli import __version__, sources
 from reservation_cli.domain.run import Host
-
-PACKAGE = Path(__file__).resolve().parent
 
 _DISTRIBUTIONS = ("botocore", "httpx", "aws-durable-execution-sdk-python-testing")
 #: By half, as its lock file pins them: what both deploys and the local stack build with.
@@ -43,12 +40,9 @@ def host() -> Host:
 
 
 def _locked(half: str) -> dict[str, str]:
-    for folder in (PACKAGE.parent / half, PACKAGE / "_halves" / half):
-        with suppress(OSError, ValueError):
-            packages = json.loads((folder / "package-lock.json").read_text(encoding="utf-8"))["packages"]
-            return {
-                name.removeprefix("node_modules/"): package["version"]
-                for name, package in packages.items()
-                if name.startswith("node_modules/") and "version" in package
-            }
-    return {}
+    packages = json.loads(sources.read(f"{half}/package-lock.json"))["packages"]
+    return {
+        name.removeprefix("node_modules/"): package["version"]
+        for name, package in packages.items()
+        if name.startswith("node_modules/") and "version" in package
+    }

@@ -10,7 +10,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ from reservation_cli.domain.deployment import Deployment, from_record, to_record
 from reservation_cli.domain.reservation import PLATFORMS, Platform, format_time, parse_time
 from reservation_cli.domain.timeline import Timeline
 from reservation_cli.errors import NotConfiguredError, NotFoundError
+from reservation_cli.files import write_whole
 
 REMEMBERED = 500
 
@@ -199,16 +199,7 @@ def _locked(home: Path) -> Iterator[None]:
 
 def _write(home: Path, state: Mapping[str, object]) -> None:
     try:
-        # Deleted with the block unless it has taken the old one's place: there are tokens in it.
-        with tempfile.NamedTemporaryFile("w", dir=home, delete=False, encoding="utf-8") as file:
-            try:
-                json.dump(state, file, indent=1)
-                file.flush()
-                os.fsync(file.fileno())
-                Path(file.name).replace(home / "state.json")
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
+        write_whole(home / "state.json", json.dumps(state, indent=1))  # the owner's alone: there are tokens in it
     except OSError as error:
         raise unwritable(home, error) from error
 

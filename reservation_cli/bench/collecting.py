@@ -15,7 +15,7 @@ from reservation_cli.bench.sending import Sent
 from reservation_cli.crowd import follow_crowd
 from reservation_cli.domain.reservation import Platform, Reservation
 from reservation_cli.domain.timeline import Timeline
-from reservation_cli.errors import NotFoundError, PlatformError, ResvError
+from reservation_cli.errors import NotFoundError, ResvError
 from reservation_cli.follow import follow, is_settled
 from reservation_cli.platforms import PlatformClient
 
@@ -46,34 +46,37 @@ def quiet_seconds(sent: Sequence[Sent], confirm_after: float | None) -> float:
 
 
 def finals(
-    clients: Mapping[Platform, PlatformClient], sent: Sequence[Sent], give_up: Callable[[], bool]
+    clients: Mapping[Platform, PlatformClient],
+    sent: Sequence[Sent],
+    give_up: Callable[[], bool],
+    lost: dict[Platform, str],
 ) -> Iterator[tuple[Sent, Timeline] | None]:
     """Each reservation's timeline once it has ended, until all have or `give_up`; None now and then.
 
-    Raises the platform's error once it has not answered for long.
+    A platform that has not answered for long is given up, and told to `lost` with its error.
     """
     news: queue.SimpleQueue[tuple[Sent, Timeline] | BaseException | None] = queue.SimpleQueue()
 
-    def run(client: PlatformClient, mine: Sequence[Sent]) -> None:
+    def run(group: Sequence[PlatformClient]) -> None:
         try:
-            if client.lists:
-                for index, lane in follow_crowd(client, [one.lane for one in mine], threading.Event()):
-                    news.put((mine[index], lane))
-            else:
-                for one in mine:
-                    for lane in follow(client, one.lane, threading.Event()):
-                        if is_settled(lane):
-                            news.put((one, lane))
+            for client in group:
+                mine = [one for one in sent if one.ticket.platform == client.platform]
+                try:
+                    for item in _followed(client, mine):
+                        news.put(item)
+                except ResvError as error:
+                    # What the other has, and what this one had until then, is worth having.
+                    lost[client.platform] = error.message
             news.put(None)
         except BaseException as error:  # noqa: BLE001 - raised in the caller's thread below
             news.put(error)
 
-    going = 0
-    for platform, client in clients.items():
-        mine = [one for one in sent if one.ticket.platform == platform]
-        if mine:
-            going += 1
-            threading.Thread(target=run, args=(client, mine), daemon=True).start()
+    # Both local engines share one machine, and asked at once they would only wait for each other.
+    local = [client for client in clients.values() if client.target == "local"]
+    groups = [group for group in (local, *([client] for client in clients.values() if client not in local)) if group]
+    for group in groups:
+        threading.Thread(target=run, args=(group,), daemon=True).start()
+    going = len(groups)
     while going and not give_up():
         try:
             item = news.get(timeout=_LOOK_SECONDS)
@@ -86,6 +89,17 @@ def finals(
             going -= 1
         else:
             yield item
+
+
+def _followed(client: PlatformClient, mine: Sequence[Sent]) -> Iterator[tuple[Sent, Timeline]]:
+    if client.lists:
+        for index, lane in follow_crowd(client, [one.lane for one in mine], threading.Event()):
+            yield mine[index], lane
+    else:
+        for one in mine:
+            for lane in follow(client, one.lane, threading.Event()):
+                if is_settled(lane):
+                    yield one, lane
 
 
 def as_they_are(clients: Mapping[Platform, PlatformClient], sent: Sequence[Sent]) -> dict[str, Timeline]:
@@ -112,7 +126,7 @@ def found(clients: Mapping[Platform, PlatformClient], sent: Sequence[Sent]) -> t
             elif isinstance(answer, NotFoundError):
                 missing.append(one)
             else:
-                raise answer
+                made.append(one)  # still open: it may be found when it has ended
     return made, missing
 
 
@@ -138,7 +152,7 @@ def _asked(calls: Sequence[Callable[[], T]]) -> Iterator[T | ResvError]:
     def ask(call: Callable[[], T]) -> T | ResvError:
         try:
             return call()
-        except (NotFoundError, PlatformError) as error:
+        except ResvError as error:
             return error
 
     pool = ThreadPoolExecutor(AT_ONCE)

@@ -14,16 +14,17 @@ from reservation_cli.domain.reservation import Outcome, Platform, Reservation
 from reservation_cli.domain.timeline import Timeline
 
 
-def judged(plan: Plan, one: Collected) -> Sample:
-    """The sample of a reservation that has ended."""
+def judged(plan: Plan, one: Collected, refusal: str | None = None) -> Sample:
+    """The sample of a reservation that has ended; `refusal` is what its confirmation was answered."""
     wanted = expected(plan, one.sent.ticket.group)
     verdict, why = _verdict(one, wanted)
-    return _sample(plan, one.sent, one.lane, verdict, why or one.lane.error)
+    told = [reason for reason in (why, refusal, one.lane.error) if reason]
+    return _sample(plan, one.sent, one.lane, verdict, "; ".join(told) or None)
 
 
-def unended(plan: Plan, sent: Sent, lane: Timeline, verdict: Verdict) -> Sample:
+def unended(plan: Plan, sent: Sent, verdict: Verdict, why: str | None = None) -> Sample:
     """The sample of one that has not: lost, unfinished, or refused from the beginning."""
-    return _sample(plan, sent, lane, verdict, sent.error.message if sent.error else None)
+    return _sample(plan, sent, sent.lane, verdict, why or (sent.error.message if sent.error else None))
 
 
 def exemplars(samples: Sequence[Sample], lanes: dict[str, Timeline]) -> tuple[Timeline, ...]:

@@ -16,6 +16,7 @@ from reservation_cli.bench.tickets import Ticket, tickets, warmups
 from reservation_cli.domain.benchmark import Bench, Plan, Sample, Verdict
 from reservation_cli.domain.reservation import Platform
 from reservation_cli.domain.timeline import Timeline
+from reservation_cli.errors import NotConfiguredError, UsageError
 from reservation_cli.platforms import PlatformClient
 
 Phase = Literal["warming up", "sending", "holding", "collecting", "asking the seats"]
@@ -36,6 +37,9 @@ class _State:
     refused: list[Sent] = field(default_factory=list)
     ended: list[tuple[Sent, Timeline]] = field(default_factory=list)
     collected: list[Collected] = field(default_factory=list)
+    #: why there is no more to tell: by reservation a refused confirmation, by platform the error that it ended with
+    refusals: dict[str, str] = field(default_factory=dict)
+    lost: dict[Platform, str] = field(default_factory=dict)
     interrupted: bool = False
 
 
@@ -74,9 +78,10 @@ def _warm_up(plan: Plan, clients: Clients, progress: Progress) -> None:
     progress("warming up", 0, len(wanted), "")
     for _ in _sending(plan, clients, wanted, state):
         progress("warming up", len(state.sent), len(wanted), "")
+    _raise_hopeless(state)
     _hold(state.sent, None, lambda *_: None)
     deadline = time.monotonic() + 30
-    for _ in collecting.finals(clients, state.sent, lambda: time.monotonic() > deadline):
+    for _ in collecting.finals(clients, state.sent, lambda: time.monotonic() > deadline, state.lost):
         pass
 
 
@@ -86,13 +91,14 @@ def _send(plan: Plan, clients: Clients, wanted: Sequence[Ticket], state: _State,
             if sent is not None and confirmer is not None and sent.error is None:
                 confirmer.add(sent)
             progress("sending", len(state.sent) + len(state.refused), len(wanted), _refused(state))
-        _look_for_open(clients, state)
+        _raise_hopeless(state)
+        for sent in _look_for_open(clients, state):
+            if confirmer is not None:
+                confirmer.add(sent)
         _hold(state.sent, plan.confirm_after, progress)
-        while confirmer is not None and confirmer.left:
-            time.sleep(0.05)
-    if confirmer is not None:
-        for refusal in dict.fromkeys(confirmer.refusals.values()):
-            progress("holding", 1, 1, f"a confirmation was refused: {refusal}")
+        if confirmer is not None:
+            confirmer.wait()
+            state.refusals = confirmer.refusals
 
 
 def _sending(plan: Plan, clients: Clients, wanted: Sequence[Ticket], state: _State) -> Iterator[Sent | None]:
@@ -118,13 +124,20 @@ def _confirming(plan: Plan, clients: Clients) -> Iterator[Confirmer | None]:
         confirmer.close()
 
 
-def _look_for_open(clients: Clients, state: _State) -> None:
-    """A request without an answer may have made a reservation all the same."""
-    open_ones = [one for one in state.refused if one.is_open]
-    if open_ones:
-        made, missing = collecting.found(clients, open_ones)
-        state.sent += made
-        state.refused = [one for one in state.refused if not one.is_open] + missing
+def _raise_hopeless(state: _State) -> None:
+    """Without credentials, say, no ticket fares better than the first: that is told as what it is."""
+    if state.refused and not state.sent:
+        error = state.refused[0].error
+        if isinstance(error, NotConfiguredError | UsageError):
+            raise error
+
+
+def _look_for_open(clients: Clients, state: _State) -> list[Sent]:
+    """A request without an answer may have made a reservation all the same: those that have."""
+    made, missing = collecting.found(clients, [one for one in state.refused if one.is_open])
+    state.sent += made
+    state.refused = [one for one in state.refused if not one.is_open] + missing
+    return made
 
 
 def _hold(sent: Sequence[Sent], confirm_after: float | None, progress: Progress) -> None:
@@ -138,7 +151,7 @@ def _collect(clients: Clients, state: _State, progress: Progress) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     going: list[Sent] = list(state.sent)
     progress("collecting", 0, len(going), "")
-    for item in collecting.finals(clients, going, lambda: time.monotonic() > deadline):
+    for item in collecting.finals(clients, going, lambda: time.monotonic() > deadline, state.lost):
         if item is not None:
             state.ended.append(item)
             progress("collecting", len(state.ended), len(going), "")
@@ -163,11 +176,13 @@ def _collect_what_there_is(clients: Clients, state: _State) -> None:
 
 def _samples(plan: Plan, state: _State) -> list[Sample]:
     ended = {one.sent.lane.reservation_id for one in state.collected}
-    samples = [judging.judged(plan, one) for one in state.collected]
-    samples += [judging.unended(plan, one, one.lane, "refused") for one in state.refused]
+    samples = [judging.judged(plan, one, state.refusals.get(one.lane.reservation_id)) for one in state.collected]
+    samples += [judging.unended(plan, one, "refused") for one in state.refused]
     verdict: Verdict = "unfinished" if state.interrupted else "lost"
     samples += [
-        judging.unended(plan, one, one.lane, verdict) for one in state.sent if one.lane.reservation_id not in ended
+        judging.unended(plan, one, verdict, state.lost.get(one.ticket.platform))
+        for one in state.sent
+        if one.lane.reservation_id not in ended
     ]
     return sorted(samples, key=lambda sample: sample.number)
 

@@ -88,10 +88,8 @@ class Sender:
         try:
             lane = client.start(ticket.request)
             return Sent(ticket, replace(lane, request=ticket.request), time.monotonic())
-        except ConflictError as error:
+        except (ConflictError, NotConfiguredError, UsageError) as error:
             return Sent(ticket, unanswered(client, ticket), time.monotonic(), error)
-        except (NotConfiguredError, UsageError):
-            raise  # no other ticket would fare better
         except ResvError as error:
             return Sent(ticket, unanswered(client, ticket), time.monotonic(), error, is_open=True)
 
@@ -117,10 +115,10 @@ class Confirmer:
             self._left += 1
         self._due.put(sent)
 
-    @property
-    def left(self) -> int:
-        """How many confirmations have not been answered."""
-        return self._left
+    def wait(self) -> None:
+        """Until all confirmations have been answered."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._left == 0)
 
     def close(self) -> None:
         """Confirm no more."""
@@ -143,6 +141,7 @@ class Confirmer:
         finally:
             with self._changed:
                 self._left -= 1
+                self._changed.notify()
 
 
 def unanswered(client: PlatformClient, ticket: Ticket) -> Timeline:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reservation_cli.domain.benchmark import Bench, Plan
 from reservation_cli.domain.reservation import parse_duration, parse_hold
-from reservation_cli.domain.run import Run
-from reservation_cli.domain.threshold import parse_threshold
 from reservation_cli.errors import Interrupted, PlatformError, ThresholdError, UsageError
 from reservation_cli.options import (
     Command,
@@ -30,6 +27,10 @@ from reservation_cli.options import (
     write_outputs,
 )
 from reservation_cli.platforms import NAMES, PlatformClient
+
+if TYPE_CHECKING:
+    from reservation_cli.domain.benchmark import Bench, Plan
+    from reservation_cli.domain.run import Run
 
 #: A second, over both platforms: far below what a small machine can take, so that timers meet no queue.
 SWEEP_RATE = 5.0
@@ -74,6 +75,9 @@ def command(
     json: Json = False,
 ) -> int:
     """Make many reservations on both platforms, interleaved, and report percentiles, counts and differences."""
+    from reservation_cli.domain.benchmark import Plan  # deferred: what no other command's start needs
+    from reservation_cli.domain.threshold import parse_threshold
+
     plan = Plan(
         platforms=platforms_of(on),
         count=count,
@@ -99,8 +103,10 @@ def command(
     _tell_cost(me, plan, list(clients.values()))
     with me.output.progress() as progress:
         bench, lanes = measure(plan, clients, progress)
-    run = runs.record(me.settings.home, "bench", lanes, configuration(context), bench)
+    run = runs.made("bench", lanes, configuration(context), bench)
     _show(me, run)
+    # After it has been shown: what was measured is not lost to a full disk.
+    runs.record(me.settings.home, run)
     if not json:
         me.output.note(f"Recorded: resv compare {run.id} draws it again.")
     write_outputs(me, run, output)

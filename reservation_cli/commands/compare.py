@@ -5,12 +5,11 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reservation_cli import lanes, runs
-from reservation_cli.domain.record import run_as_json
+from reservation_cli import lanes
 from reservation_cli.domain.reservation import (
     MAX_HOLD_SECONDS,
     PLATFORMS,
@@ -39,6 +38,9 @@ from reservation_cli.options import (
     write_outputs,
 )
 from reservation_cli.platforms import NAMES, PlatformClient
+
+if TYPE_CHECKING:
+    from reservation_cli.domain.run import Run
 
 #: How much later than its end a hold may be confirmed, to see what a late confirmation is told.
 LATE_SECONDS = 10.0
@@ -75,9 +77,16 @@ def command(
             hint="Give a --confirm-after within --hold; a few seconds more show what a late confirmation is told.",
         )
     me = begin(context, json, local, stage)
+
+    from reservation_cli import runs  # deferred: bad input costs none of it
+
     check_outputs(output)
     if refs and runs.is_named(me.settings.home, refs[0]):
-        return _again(me, refs, output)
+        if len(refs) > 1:
+            raise UsageError(
+                "One recorded run at a time.", hint="Or the ids of reservations, which are looked up anew."
+            )
+        return _again(me, runs.find(me.settings.home, refs[0]), output)
     if refs:
         found = _existing(me, refs)
     else:
@@ -93,21 +102,24 @@ def command(
     names = " ".join(dict.fromkeys(lane.reservation_id for _, lane in found))
     with lanes.followed(names, f"resv compare {names}"):
         timelines = _follow(me, found, delay)
-    run = runs.record(me.settings.home, "compare", timelines, configuration(context))
+    run = runs.made("compare", timelines, configuration(context))
     if json:
+        from reservation_cli.domain.record import run_as_json
+
         me.output.data(run_as_json(run))
-    else:
+    # After it has been shown: what was measured is not lost to a full disk.
+    runs.record(me.settings.home, run)
+    if not json:
         me.output.note(f"Recorded: resv compare {run.id} draws it again.")
     write_outputs(me, run, output)
     return lanes.exit_code(timelines)
 
 
-def _again(me: Command, names: Sequence[str], output: Sequence[str] | None) -> int:
+def _again(me: Command, run: Run, output: Sequence[str] | None) -> int:
     """Draw a recorded run, without either platform."""
-    if len(names) > 1:
-        raise UsageError("One recorded run at a time.", hint="Or the ids of reservations, which are looked up anew.")
-    run = runs.find(me.settings.home, names[0])
     if me.output.as_json:
+        from reservation_cli.domain.record import run_as_json
+
         me.output.data(run_as_json(run))
     else:
         from reservation_cli.render.run import run_view

@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 
-from reservation_cli import exports, runs
 from reservation_cli.errors import UsageError
-from reservation_cli.options import Json, OutputFiles, begin
+from reservation_cli.options import Json, OutputFiles, begin, check_outputs, write_outputs
 
 
 def command(
@@ -19,15 +18,15 @@ def command(
 ) -> None:
     """Write a recorded run to files by their endings, or send its spans to an OTLP endpoint (an http:// URL)."""
     me = begin(context, json)
+
+    from reservation_cli import exports, runs  # deferred: what few other commands need
+
     if not output:
         raise UsageError(
             "Nothing to write the run to.",
             hint=f"--output FILE, ending in one of {' '.join(exports.ENDINGS)}; `resv compare {run}` draws it here.",
         )
-    exports.check(output)
-    found = runs.find(me.settings.home, run)
-    written = exports.write(found, output, me.settings.environ)
-    for name in written:
-        me.output.note(f"Written: {name}")
+    check_outputs(output)
+    written = write_outputs(me, runs.find(me.settings.home, run), output)
     if json:
         me.output.data({"written": written})

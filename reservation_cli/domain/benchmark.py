@@ -39,8 +39,6 @@ COMPARED = (
 )
 #: Signed: what counts is how far it is from zero.
 SIGNED = frozenset({"timer_error_ms", "engine_lateness_ms"})
-#: Below so many values on a side no winner is named.
-FEWEST = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,14 +157,14 @@ def summaries(bench: Bench) -> tuple[Summary, ...]:
     return tuple(_summary(samples) for samples in _groups(bench) if samples)
 
 
-def contests(bench: Bench) -> tuple[Contest, ...]:
-    """The compared metrics that both platforms have, by hold."""
-    found = []
+def contests(bench: Bench, found: Sequence[Summary]) -> tuple[Contest, ...]:
+    """The compared metrics that both platforms have, by hold; `found` are the bench's summaries."""
+    told = []
     for hold in bench.plan.holds:
-        lanes = [samples for samples in _groups(bench) if samples and samples[0].hold_seconds == hold]
+        lanes = [summary for summary in found if summary.hold_seconds == hold]
         if len(lanes) == 2:
-            found += [contest for metric in COMPARED if (contest := _contest(metric, hold, *lanes))]
-    return tuple(found)
+            told += [contest for metric in COMPARED if (contest := _contest(bench, metric, *lanes))]
+    return tuple(told)
 
 
 def drifts(bench: Bench) -> tuple[Drift, ...]:
@@ -254,20 +252,22 @@ def _summary(samples: Sequence[Sample]) -> Summary:
     )
 
 
-def _contest(metric: str, hold: int, first: Sequence[Sample], second: Sequence[Sample]) -> Contest | None:
-    ours, theirs = (_magnitudes(metric, measured(lane, metric)) for lane in (first, second))
+def _contest(bench: Bench, metric: str, first: Summary, second: Summary) -> Contest | None:
+    ours, theirs = (
+        _magnitudes(metric, measured(of(bench, lane.platform, lane.hold_seconds), metric)) for lane in (first, second)
+    )
+    floors = (first.noise[metric], second.noise[metric])
     difference = statistics.difference(ours, theirs)
-    floors = [statistics.noise_floor(lane) for lane in (ours, theirs)]
-    if difference is None or min(len(ours), len(theirs)) < FEWEST:
+    # Too few values have no noise floor, and without one no winner is named.
+    if difference is None or floors[0] is None or floors[1] is None:
         return None
-    floor = max((value for value in floors if value is not None), default=0.0)
-    lanes = (first[0].platform, second[0].platform)
+    floor = max(floors[0], floors[1])
     low, high = difference.interval.low, difference.interval.high
     certain = low is not None and high is not None and (low > 0 or high < 0)
     winner = None
     if certain and abs(difference.value) > floor:
-        winner = lanes[0] if difference.value > 0 else lanes[1]
-    return Contest(metric, hold, lanes, difference, floor, winner)
+        winner = first.platform if difference.value > 0 else second.platform
+    return Contest(metric, first.hold_seconds, (first.platform, second.platform), difference, floor, winner)
 
 
 def _magnitudes(metric: str, values: Sequence[float]) -> list[float]:

@@ -164,14 +164,17 @@ def _attempt(told: object, where: str) -> Attempt:
 
 
 def _request_as_json(request: ReservationRequest | None) -> dict[str, object] | None:
-    if request is None:
-        return None
+    return None if request is None else _asked_as_json(request)
+
+
+def _asked_as_json(asked: ReservationRequest | Reservation) -> dict[str, object]:
+    """What a request and a reservation have in common."""
     return {
-        "reservation_id": request.reservation_id,
-        "seat": request.seat,
-        "user": request.user,
-        "hold_seconds": request.hold_seconds,
-        "strategy": request.strategy,
+        "reservation_id": asked.reservation_id,
+        "seat": asked.seat,
+        "user": asked.user,
+        "hold_seconds": asked.hold_seconds,
+        "strategy": asked.strategy,
     }
 
 
@@ -199,11 +202,7 @@ def _reservation_as_json(reservation: Reservation | None) -> dict[str, object] |
     if reservation is None:
         return None
     return {
-        "reservation_id": reservation.reservation_id,
-        "seat": reservation.seat,
-        "user": reservation.user,
-        "hold_seconds": reservation.hold_seconds,
-        "strategy": reservation.strategy,
+        **_asked_as_json(reservation),
         "status": reservation.status,
         "created_at": format_time(reservation.created_at),
         "expires_at": format_time(reservation.expires_at),

@@ -5,9 +5,12 @@ All raise InvalidInputError, one line that names the place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import is_dataclass
 from datetime import datetime
-from typing import Any, TypeVar, get_args
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from reservation_cli.domain.reservation import InvalidInputError, parse_time
 
@@ -92,3 +95,51 @@ def whole(value: object, where: str) -> int | None:
     """A whole number, or None for null."""
     found = number(value, where)
     return None if found is None else int(found)
+
+
+def built(kind: type[T], told: object, where: str) -> T:
+    """A dataclass from its fields by name: of numbers, texts, times, choices, other dataclasses, and many of these."""
+    body = mapping(told, where)
+    hints: dict[str, Any] = _hints(kind)  # type: ignore[arg-type]  # mypy takes no class for hashable
+    unknown = next((name for name in body if name not in hints), None)
+    if unknown is not None:
+        raise broken(f"{where} has a {unknown}")
+    values = {name: _value(hints[name], value, f"{where}.{name}") for name, value in body.items()}
+    try:
+        return kind(**values)
+    except TypeError as error:  # one without a default is missing
+        raise broken(f"{where}: {str(error).partition(' ')[2]}") from error
+
+
+@cache
+def _hints(kind: Hashable) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
+def _value(hint: Any, value: object, where: str) -> Any:
+    kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    if value is None and NoneType in kinds:
+        return None
+    kind = kinds[0]
+    if get_origin(kind) is Literal:
+        return choice(value, kind, where)
+    if get_origin(kind) is tuple:
+        numbered = enumerate(array(value, where))
+        return tuple(_value(get_args(kind)[0], item, f"{where}[{index}]") for index, item in numbered)
+    if get_origin(kind) is Mapping:
+        names, numbers = get_args(kind)
+        items = mapping(value, where).items()
+        return {_value(names, name, where): _value(numbers, item, f"{where}.{name}") for name, item in items}
+    if isinstance(kind, type) and is_dataclass(kind):
+        return built(kind, value, where)
+    if kind is datetime:
+        return moment({where: value}, where, "")
+    if kind is float:
+        return number(value, where) if value is not None else _wrong(where)
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        return _wrong(where)
+    return value
+
+
+def _wrong(where: str) -> Any:
+    raise broken(f"{where} is of another kind")

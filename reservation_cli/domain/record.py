@@ -5,17 +5,15 @@ Reading says what is wrong with a file in one line; a run that was written by a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, fields
-from typing import Any, get_args
+from dataclasses import asdict
+from typing import get_args
 
 from reservation_cli.domain import benchmark
-from reservation_cli.domain.benchmark import Bench, Contest, Drift, Plan, Sample, Summary, Verdict
-from reservation_cli.domain.comparison import Metrics
+from reservation_cli.domain.benchmark import Bench, Contest, Drift, Sample, Summary, Verdict
 from reservation_cli.domain.cost import PRICES_AS_OF
 from reservation_cli.domain.lane_record import SCHEMA, lane_from_json, lanes_as_json
-from reservation_cli.domain.reading import broken, choice, each, mapping, moment, needed, text
-from reservation_cli.domain.reservation import InvalidInputError, Platform, format_time, parse_time
+from reservation_cli.domain.reading import broken, built, choice, each, mapping, moment, text
+from reservation_cli.domain.reservation import InvalidInputError, format_time
 from reservation_cli.domain.run import Host, Run, RunKind
 from reservation_cli.domain.statistics import Interval, Quantile, Statistics
 
@@ -57,14 +55,14 @@ def run_from_json(told: object) -> Run:
         recorded_at=moment(body, "recorded_at", "the run"),
         configuration=mapping(body.get("configuration", {}), "configuration"),
         software={name: str(value) for name, value in mapping(body.get("software", {}), "software").items()},
-        host=_host(body["host"]) if body.get("host") else None,
-        bench=_bench(mapping(body["bench"], "bench")) if body.get("bench") else None,
+        host=built(Host, body["host"], "host") if body.get("host") else None,
+        bench=built(Bench, body["bench"], "bench") if body.get("bench") else None,
     )
 
 
 def summary_as_json(bench: Bench) -> dict[str, object]:
     """The counts over all lanes, and the statistics of each platform and hold."""
-    count = benchmark.counts(bench)
+    count, found = benchmark.counts(bench), benchmark.summaries(bench)
     return {
         "lost": count["lost"],
         "duplicated": count["duplicated"],
@@ -73,8 +71,8 @@ def summary_as_json(bench: Bench) -> dict[str, object]:
         "refused": count["refused"],
         "unfinished": count["unfinished"],
         "right": count["right"],
-        "lanes": [_lane_summary(summary) for summary in benchmark.summaries(bench)],
-        "differences": [_contest_as_json(contest) for contest in benchmark.contests(bench)],
+        "lanes": [_lane_summary(summary) for summary in found],
+        "differences": [_contest_as_json(contest) for contest in benchmark.contests(bench, found)],
         "drift": [_drift_as_json(drift) for drift in benchmark.drifts(bench)],
     }
 
@@ -151,43 +149,6 @@ def _bench_as_json(bench: Bench) -> dict[str, object]:
 
 def _sample_as_json(sample: Sample) -> dict[str, object]:
     return {**asdict(sample), "sent_at": format_time(sample.sent_at), "metrics": sample.metrics.as_json()}
-
-
-def _bench(body: Mapping[str, Any]) -> Bench:
-    plan = mapping(needed(body, "plan", "bench"), "bench.plan")
-    try:
-        return Bench(
-            plan=Plan(**{**plan, "platforms": tuple(plan["platforms"]), "holds": tuple(plan["holds"])}),
-            samples=each(body, "samples", "bench", _sample),
-            requests={choice(name, Platform, "bench.requests"): int(count) for name, count in body["requests"].items()},
-            seconds=float(body["seconds"]),
-            cpu_seconds=float(body["cpu_seconds"]),
-            interrupted=bool(body.get("interrupted", False)),
-            double_held=int(body.get("double_held", 0)),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise broken(f"bench: {error}") from error
-
-
-def _sample(told: object, where: str) -> Sample:
-    body = dict(mapping(told, where))
-    measures = mapping(body.get("metrics", {}), f"{where}.metrics")
-    known = {field.name for field in fields(Metrics)}
-    body["metrics"] = Metrics(**{name: value for name, value in measures.items() if name in known})
-    body["sent_at"] = parse_time(body.get("sent_at"))
-    body["verdict"] = choice(body.get("verdict"), Verdict, f"{where}.verdict")
-    body["platform"] = choice(body.get("platform"), Platform, f"{where}.platform")
-    try:
-        return Sample(**body)
-    except TypeError as error:
-        raise broken(f"{where}: {error}") from error
-
-
-def _host(told: object) -> Host:
-    try:
-        return Host(**mapping(told, "host"))
-    except TypeError as error:
-        raise broken(f"host: {error}") from error
 
 
 def _other_schema(schema: object) -> InvalidInputError:

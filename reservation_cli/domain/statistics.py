@@ -16,7 +16,8 @@ from random import Random
 
 _SEED = 4
 #: Below so many values a noise floor says nothing.
-_FEWEST_FOR_NOISE = 8
+#: Values that a noise floor takes, and so a winner.
+FEWEST_FOR_NOISE = 8
 _NOISE_QUANTILE = 0.95
 #: A line through more points is drawn through so many of them: their pairs are sorted within a second.
 _MOST_POINTS = 2000
@@ -148,7 +149,7 @@ def noise_floor(
     chance alone (by a factor of about 1.4): it errs on the side of naming no winner.
     """
     values = list(values_in_order)
-    if len(values) < _FEWEST_FOR_NOISE:
+    if len(values) < FEWEST_FOR_NOISE:
         return None
     middle = len(values) // 2
     drift = abs(quantile(values[:middle], p) - quantile(values[middle:], p))

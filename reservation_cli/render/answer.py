@@ -47,7 +47,7 @@ class Findings:
     @cached_property
     def contests(self) -> tuple[Contest, ...]:
         """What differs between the lanes, and what does not."""
-        return benchmark.contests(self.bench)
+        return benchmark.contests(self.bench, self.summaries)
 
 
 def findings(run: Run) -> Findings | None:

@@ -46,11 +46,13 @@ def bench_view(run: Run, width: int) -> RenderableType:
     parts: list[RenderableType] = [*_heading(run, bench), Text(), _counts(summaries, bench, width), *certainty(bench)]
     for hold in bench.plan.holds:
         lanes = [summary for summary in summaries if summary.hold_seconds == hold]
+        if not lanes:
+            continue  # interrupted before any of them was sent
         if len(bench.plan.holds) > 1:
             parts += [Text(), Text(f"hold {format_duration(hold)}", "bold")]
         parts += [Text(), _percentiles(lanes, width)]
         parts += _histogram(bench, hold, width)
-    parts += _differences(bench)
+    parts += _differences(bench, summaries)
     parts += [Text(), *(Text(line, DIM) for line in method(run, bench, summaries))]
     return Constrain(Group(*parts), width)
 
@@ -193,8 +195,8 @@ def _histogram(bench: Bench, hold: int, width: int) -> list[Text]:
     return [Text(), *histogram_view(lanes, width, LABELS[metric], signed=metric in SIGNED)]
 
 
-def _differences(bench: Bench) -> Iterator[Text]:
-    contests, drifts = benchmark.contests(bench), benchmark.drifts(bench)
+def _differences(bench: Bench, summaries: Sequence[Summary]) -> Iterator[Text]:
+    contests, drifts = benchmark.contests(bench, summaries), benchmark.drifts(bench)
     if contests:
         yield Text()
         yield Text("What differs", "bold")

@@ -7,11 +7,12 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from reservation_cli.domain.benchmark import FEWEST, Bench
+from reservation_cli.domain.benchmark import Bench
 from reservation_cli.domain.comparison import LABELS, metrics
 from reservation_cli.domain.costing import Costing, Terms, changes, costing
 from reservation_cli.domain.reservation import format_duration
 from reservation_cli.domain.run import Run
+from reservation_cli.domain.statistics import FEWEST_FOR_NOISE
 from reservation_cli.render import html_tables as tables
 from reservation_cli.render.answer import Findings, answer, facts, findings, histograms, kept, title, warnings
 from reservation_cli.render.bench import certainty
@@ -190,8 +191,8 @@ def _method(bench: Bench) -> Iterator[tuple[str, str]]:
     yield (
         "who has less",
         (
-            f"Is told only where each lane has {FEWEST} values, the interval leaves out zero, and the difference is"
-            " above the larger noise floor."
+            f"Is told only where each lane has {FEWEST_FOR_NOISE} values, the interval leaves out zero, and the "
+            "difference is above the larger noise floor."
         ),
     )
     yield (

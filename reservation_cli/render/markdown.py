@@ -94,7 +94,7 @@ def _benchmark(run: Run, bench: Bench) -> Iterator[str]:
         lanes = [summary for summary in summaries if summary.hold_seconds == hold]
         yield f"## Percentiles, hold {format_duration(hold)}"
         yield _percentiles(lanes)
-    yield from _findings(bench)
+    yield from _findings(bench, summaries)
     yield "## Method"
     yield "\n".join(f"- {_text(line)}" for line in method(run, bench, summaries) if line != LOCAL)
 
@@ -135,8 +135,8 @@ def _percentiles(lanes: Sequence[Summary]) -> str:
     return _table(header, found, "llr")
 
 
-def _findings(bench: Bench) -> Iterator[str]:
-    contests, drifts = benchmark.contests(bench), benchmark.drifts(bench)
+def _findings(bench: Bench, summaries: Sequence[Summary]) -> Iterator[str]:
+    contests, drifts = benchmark.contests(bench, summaries), benchmark.drifts(bench)
     several = len(bench.plan.holds) > 1
     if contests:
         yield "## What differs"

@@ -83,7 +83,7 @@ def test_following_costs_little(clients: dict[Platform, PlatformClient]) -> None
     time.sleep(collecting.quiet_seconds(sent, None))
     before = _cpu_seconds()
     deadline = time.monotonic() + 120
-    ended = [item for item in collecting.finals(clients, sent, lambda: time.monotonic() > deadline) if item]
+    ended = [item for item in collecting.finals(clients, sent, lambda: time.monotonic() > deadline, {}) if item]
     used = (_cpu_seconds() - before) / len(ended) * 100
     print(f"\nfollowing {len(ended)} reservations: {used:.3f} CPU-seconds each 100 (goal 0.25)")
     assert len(ended) == 1000

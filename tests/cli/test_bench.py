@@ -12,7 +12,8 @@ import pytest
 
 from reservation_cli.domain.reservation import Reservation, ReservationRequest
 from reservation_cli.domain.timeline import Timeline
-from reservation_cli.errors import ConflictError, NotFoundError, PlatformError
+from reservation_cli.errors import ConflictError, NotConfiguredError, NotFoundError, PlatformError
+from reservation_cli.exports import ENDINGS
 from support.fake_platform import FakePlatform
 
 Run = Callable[..., tuple[int, str, str]]
@@ -153,6 +154,56 @@ def test_an_answer_that_never_came_is_looked_for(
     assert (code, summary["right"], summary["refused"]) == (5, 2, 1)
 
 
+def test_a_platform_that_stops_answering_takes_nothing_with_it(
+    run_resv: Run, monkeypatch: pytest.MonkeyPatch, aws: FakePlatform
+) -> None:
+    from reservation_cli import crowd
+
+    def gone(*_: object) -> None:
+        raise PlatformError("AWS does not answer.")
+
+    monkeypatch.setattr(aws, "statuses", gone)
+    monkeypatch.setattr(crowd, "PATIENCE", 0)
+    code, out, _ = run_resv("bench", "-n", "3", *SHORT, "--json")
+    run = json.loads(out)
+    assert (code, run["summary"]["right"], run["summary"]["lost"]) == (5, 3, 3)
+    assert {sample["error"] for sample in run["bench"]["samples"]} == {None, "AWS does not answer."}
+
+
+def test_a_confirmation_that_was_refused_is_the_reason(
+    run_resv: Run, monkeypatch: pytest.MonkeyPatch, aws: FakePlatform
+) -> None:
+    def refuse(_ref: str) -> Reservation:
+        raise ConflictError("The seat will not have it.")
+
+    monkeypatch.setattr(aws, "confirm", refuse)
+    code, out, _ = run_resv("bench", "-n", "2", *SHORT, "--on", "aws", "--confirm-after", "100ms", "--json")
+    told = {sample["error"] for sample in json.loads(out)["bench"]["samples"]}
+    assert (code, told) == (5, {"it ended expired, not confirmed; The seat will not have it."})
+
+
+def test_without_credentials_it_is_that_that_is_told(
+    run_resv: Run, monkeypatch: pytest.MonkeyPatch, aws: FakePlatform
+) -> None:
+    def refuse(_request: ReservationRequest) -> Timeline:
+        raise NotConfiguredError("There are no credentials.", code="credentials")
+
+    monkeypatch.setattr(aws, "start", refuse)
+    code, out, err = run_resv("bench", "-n", "3", "--on", "aws")
+    assert (code, out) == (6, "")
+    assert "There are no credentials." in err
+
+
+def test_what_was_measured_is_shown_though_it_cannot_be_kept(run_resv: Run, environ: dict[str, str]) -> None:
+    home = Path(environ["RESV_HOME"])
+    home.mkdir(parents=True)
+    (home / "runs").write_text("no folder")
+    code, out, err = run_resv("bench", "-n", "2", *SHORT)
+    assert code == 6
+    assert "All 4 ended right" in out
+    assert "cannot be written" in err
+
+
 def test_what_does_not_end_is_lost(run_resv: Run, monkeypatch: pytest.MonkeyPatch, aws: FakePlatform) -> None:
     from reservation_cli.bench import measure
 
@@ -187,12 +238,39 @@ def test_ctrl_c_reports_what_was_measured(
     assert "8 reservations had been measured" in err
 
 
+@pytest.mark.parametrize("phase", ["_warm_up", "_send"])
+def test_ctrl_c_before_anything_was_measured(
+    run_resv: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, phase: str
+) -> None:
+    from reservation_cli.bench import measure
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(measure, phase, interrupted)
+    files = [str(tmp_path / f"run{ending}") for ending in ENDINGS]
+    code, out, err = run_resv("bench", *(part for file in files for part in ("--output", file)))
+    assert code == 130, err
+    assert "Interrupted" in out
+    assert all(Path(file).is_file() for file in files)
+
+
 def test_a_run_of_a_newer_resv_is_refused(run_resv: Run, tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     path.write_text('{"schema": "resv.run/9", "lanes": []}')
     code, out, err = run_resv("compare", str(path))
     assert (code, out) == (2, "")
     assert "newer resv" in err
+
+
+def test_an_arn_is_a_reservation_and_no_file(run_resv: Run) -> None:
+    code, out, _ = run_resv("reserve", "--seat", "A1", "--hold", "1s", "--on", "aws", "--json")
+    arn = json.loads(out)["lanes"][0]["ref"]
+    assert arn.startswith("arn:")
+    code, out, err = run_resv("compare", arn, "--json")
+    assert code == 0, err
+    assert [lane["ref"] for lane in json.loads(out)["lanes"]] == [arn]
+    assert run_resv("cost", arn)[0] == 0
 
 
 def test_a_comparison_is_recorded_and_drawn_again(run_resv: Run, cloudflare: FakePlatform, aws: FakePlatform) -> None:

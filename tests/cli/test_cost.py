@@ -102,7 +102,8 @@ def test_what_one_platform_does_not_know_is_named(run_resv: Run) -> None:
 def test_a_recorded_run_needs_neither_platform(
     run_resv: Run, cloudflare: FakePlatform, aws: FakePlatform, tmp_path: Path
 ) -> None:
-    run = runs.record(tmp_path / "home", "compare", timelines.expired(), {})
+    run = runs.made("compare", timelines.expired(), {})
+    runs.record(tmp_path / "home", run)
     file = tmp_path / "home" / "runs" / f"{run.id}.json"
     for name in (run.id, str(file)):
         assert totals(told(run_resv, name)) == {"cloudflare": 48.02, "aws": 36.03}
@@ -111,7 +112,8 @@ def test_a_recorded_run_needs_neither_platform(
 
 
 def test_a_run_without_a_lane_there_is_not_found(run_resv: Run, tmp_path: Path) -> None:
-    run = runs.record(tmp_path / "home", "compare", timelines.expired()[:1], {})
+    run = runs.made("compare", timelines.expired()[:1], {})
+    runs.record(tmp_path / "home", run)
     code, out, err = run_resv("cost", run.id, "--on", "aws")
     assert (code, out) == (3, "")
     assert err.startswith(f"Error: {run.id} has no lane on AWS.")

@@ -21,7 +21,7 @@ def recorded(environ: dict[str, str]) -> str:
     folder = Path(environ["RESV_HOME"]) / runs.FOLDER
     folder.mkdir(parents=True)
     run = benches.compared()
-    runs.write(run, folder / f"{run.id}.json")
+    (folder / f"{run.id}.json").write_text(runs.text(run))
     return run.id
 
 
@@ -51,7 +51,7 @@ def test_json_says_what_was_written(run_resv: Resv, tmp_path: Path) -> None:
 
 def test_a_benchmark(run_resv: Resv, tmp_path: Path) -> None:
     run = benches.run()
-    runs.write(run, tmp_path / "bench.json")
+    (tmp_path / "bench.json").write_text(runs.text(run))
     code, out, _ = run_resv("report", str(tmp_path / "bench.json"), "-o", str(tmp_path / "bench.csv"))
     assert (code, out) == (0, "")
     assert run.bench is not None

@@ -32,7 +32,7 @@ def folder(environ: dict[str, str]) -> Path:
 
 def recorded(folder: Path, run: Recorded) -> Path:
     path = folder / f"{run.id}.json"
-    runs.write(run, path)
+    (path).write_text(runs.text(run))
     return path
 
 

@@ -14,7 +14,7 @@ from reservation_cli.bench.collecting import Collected
 from reservation_cli.bench.sending import Sent
 from reservation_cli.bench.tickets import Ticket, tickets, warmups
 from reservation_cli.domain import benchmark
-from reservation_cli.domain.benchmark import Bench, Plan, Sample, Verdict
+from reservation_cli.domain.benchmark import Bench, Contest, Plan, Sample, Verdict
 from reservation_cli.domain.reservation import Platform
 from reservation_cli.domain.threshold import parse_threshold
 from reservation_cli.domain.timeline import Attempt, Timeline
@@ -128,8 +128,12 @@ def test_a_summary_counts_and_describes_each_lane() -> None:
     assert second.started_per_second == pytest.approx(25, rel=0.05)
 
 
+def contests(bench: Bench) -> tuple[Contest, ...]:
+    return benchmark.contests(bench, benchmark.summaries(bench))
+
+
 def test_a_winner_is_named_above_the_noise_only() -> None:
-    by_metric = {contest.metric: contest for contest in benchmark.contests(benches.bench(200))}
+    by_metric = {contest.metric: contest for contest in contests(benches.bench(200))}
     assert by_metric["timer_error_ms"].winner == "cloudflare"
     assert by_metric["timer_error_ms"].difference.value > by_metric["timer_error_ms"].floor
     assert by_metric["finalize_ms"].winner is None  # both drawn from the same distribution
@@ -140,11 +144,11 @@ def test_a_lane_against_itself_has_no_winner() -> None:
     bench = benches.bench(200)
     same = [sample for sample in bench.samples if sample.platform == "cloudflare"]
     twins = tuple(replace(sample, platform="aws" if index % 2 else "cloudflare") for index, sample in enumerate(same))
-    assert [contest.winner for contest in benchmark.contests(replace(bench, samples=twins))] == [None] * 7
+    assert [contest.winner for contest in contests(replace(bench, samples=twins))] == [None] * 7
 
 
 def test_few_values_name_no_winner() -> None:
-    assert benchmark.contests(benches.bench(5)) == ()
+    assert contests(benches.bench(5)) == ()
 
 
 def test_a_sweep_finds_the_proportional_part() -> None:

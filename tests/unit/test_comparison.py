@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -64,6 +65,19 @@ def test_a_confirmation_is_measured_from_the_seat_to_finalize() -> None:
     assert (cloudflare.signal_to_resume_ms, aws.signal_to_resume_ms) == (15.0, 15.0)
     assert cloudflare.timer_error_ms is None
     assert cloudflare.engine_lateness_ms is None
+
+
+def test_a_signal_during_create_hold_resumes_nothing_before_that_ends() -> None:
+    lane = timelines.confirmed()[1]
+    first, hold, final = lane.span("create-hold"), lane.hold, lane.span("finalize")
+    assert first is not None
+    assert first.ended is not None
+    assert hold is not None
+    assert final is not None
+    assert final.began is not None
+    early = replace(hold, end=first.ended - timedelta(milliseconds=5))
+    found = metrics(replace(lane, spans=tuple(early if span is hold else span for span in lane.spans)))
+    assert found.resume_ms == (final.began - first.ended) / timedelta(milliseconds=1)
 
 
 def test_an_event_that_timed_out_has_a_timer_error_and_no_signal() -> None:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from copy import deepcopy
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
+from rich.console import Console
 
 from reservation_cli import runs
 from reservation_cli.domain.comparison import metrics
@@ -15,6 +20,7 @@ from reservation_cli.domain.reservation import InvalidInputError
 from reservation_cli.domain.run import Run
 from reservation_cli.domain.timeline import Timeline
 from reservation_cli.errors import NotFoundError, UsageError
+from reservation_cli.render.run import run_view
 from support import benches, timelines
 
 LANES = [
@@ -82,8 +88,10 @@ def test_a_file_that_is_not_there_and_one_that_is_no_json(tmp_path: Path) -> Non
 
 
 def test_recorded_runs_are_found_newest_first(tmp_path: Path) -> None:
-    first = runs.record(tmp_path, "compare", timelines.expired(), {"hold": "15m"})
-    second = runs.record(tmp_path, "bench", timelines.expired(), {}, benches.bench(10))
+    first = runs.made("compare", timelines.expired(), {"hold": "15m"})
+    second = runs.made("bench", timelines.expired(), {}, benches.bench(10))
+    for run in (first, second):
+        runs.record(tmp_path, run)
     assert runs.find(tmp_path, first.id) == first
     assert {run.id for _, run in runs.listed(tmp_path, 5) if isinstance(run, Run)} == {first.id, second.id}
     assert runs.find(tmp_path, "last").id in (first.id, second.id)
@@ -91,3 +99,31 @@ def test_recorded_runs_are_found_newest_first(tmp_path: Path) -> None:
     assert first.host is not None
     with pytest.raises(NotFoundError):
         runs.find(tmp_path, "compare-none")
+
+
+def leaves(value: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, item in items:
+        yield (*path, name)
+        yield from leaves(item, (*path, name))
+
+
+def changed(value: Any, path: tuple[str | int, ...], new: object) -> Any:
+    copy = deepcopy(value)
+    within = copy
+    for name in path[:-1]:
+        within = within[name]
+    within[path[-1]] = new
+    return copy
+
+
+@pytest.mark.parametrize("new", [7, "text", None, [1], {"a": 1}, True], ids=str)
+def test_any_other_value_anywhere_is_drawn_or_refused_in_one_line(new: object) -> None:
+    whole = through_json(run_as_json(benches.run(benches.bench(1))))
+    parts = [path for path in leaves(whole) if path[0] not in ("summary", "prices_as_of")]
+    for path in parts:
+        try:
+            run = run_from_json(changed(whole, path, new))
+        except InvalidInputError:
+            continue
+        Console(file=StringIO(), width=100).print(run_view(run, 100))
