@@ -57,26 +57,22 @@ def finals(
     """
     news: queue.SimpleQueue[tuple[Sent, Timeline] | BaseException | None] = queue.SimpleQueue()
 
-    def run(group: Sequence[PlatformClient]) -> None:
+    def run(client: PlatformClient) -> None:
         try:
-            for client in group:
-                mine = [one for one in sent if one.ticket.platform == client.platform]
-                try:
-                    for item in _followed(client, mine):
-                        news.put(item)
-                except ResvError as error:
-                    # What the other has, and what this one had until then, is worth having.
-                    lost[client.platform] = error.message
+            mine = [one for one in sent if one.ticket.platform == client.platform]
+            try:
+                for item in _followed(client, mine):
+                    news.put(item)
+            except ResvError as error:
+                # What the other has, and what this one had until then, is worth having.
+                lost[client.platform] = error.message
             news.put(None)
         except BaseException as error:  # noqa: BLE001 - raised in the caller's thread below
             news.put(error)
 
-    # Both local engines share one machine, and asked at once they would only wait for each other.
-    local = [client for client in clients.values() if client.target == "local"]
-    groups = [group for group in (local, *([client] for client in clients.values() if client not in local)) if group]
-    for group in groups:
-        threading.Thread(target=run, args=(group,), daemon=True).start()
-    going = len(groups)
+    for client in clients.values():
+        threading.Thread(target=run, args=(client,), daemon=True).start()
+    going = len(clients)
     while going and not give_up():
         try:
             item = news.get(timeout=_LOOK_SECONDS)

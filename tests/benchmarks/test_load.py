@@ -31,14 +31,15 @@ pytestmark = [pytest.mark.bench, pytest.mark.stack]
 RESV = str(Path(sys.executable).with_name("resv"))
 CONCURRENCY = 50
 SECONDS = 8
-#: wrk's script: a seat of its own for each request, as `resv bench` has it.
+#: wrk's script: the body that `resv bench` sends, with an id and a seat of its own for each request.
 BODY = """
 local thread, count = 0, 0
 function setup(t) t:set("id", thread); thread = thread + 1 end
 function request()
   count = count + 1
-  local seat = string.format("W%s-%d-%d", stamp, id, count)
-  local body = string.format('{"seatId":"%s","userId":"bench","holdSeconds":5,"strategy":"sleep"}', seat)
+  local name = string.format("w%s-%d-%d", stamp, id, count)
+  local body = string.format(
+    '{"reservationId":"%s","seatId":"%s","userId":"bench","holdSeconds":5,"strategy":"sleep"}', name, name)
   return wrk.format("POST", "/reserve", {["Content-Type"] = "application/json"}, body)
 end
 """
