@@ -9,7 +9,7 @@ TOOLS := .tools/sam/.installed .tools/moto/.installed
 # Drawn in by the tests of the HTML report, and by `make pictures`.
 BROWSERS := chromium chromium-browser google-chrome "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
 
-.PHONY: demo test quick check bench pictures format lock setup tools browser clean
+.PHONY: demo test quick check bench soak pictures format lock setup tools browser clean
 
 demo: setup
 	$(BIN)/resv compare
@@ -21,7 +21,7 @@ test: setup tools
 
 # What needs neither other tools nor the local stack.
 quick: setup
-	$(BIN)/pytest -m "not bench and not stack and not sam and not moto and not browser"
+	$(BIN)/pytest -m "not bench and not soak and not stack and not sam and not moto and not browser"
 
 check: setup
 	$(BIN)/ruff format --check
@@ -35,6 +35,10 @@ check: setup
 
 bench: setup
 	$(BIN)/pytest tests/benchmarks -m bench -s
+
+# What takes long: thousands of races, kills and bad inputs. The README says what, and how long.
+soak: setup
+	$(BIN)/pytest tests/soak -m soak -s
 
 format: setup
 	$(BIN)/ruff format
