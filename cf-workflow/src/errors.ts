@@ -1,7 +1,7 @@
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { Reservation } from "./reservation";
 
-const STATUS = {
+export const STATUS = {
   invalid_request: 400,
   unauthorized: 401,
   forbidden_origin: 403,

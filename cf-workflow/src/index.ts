@@ -3,6 +3,7 @@ import { bodyLimit } from "hono/body-limit";
 import { ApiError } from "./errors";
 import { bearerToken, jsonOnly, sameOrigin } from "./guards";
 import { readInstance, startWorkflow, wakeWorkflow } from "./instance";
+import { OPENAPI, OPERATIONS } from "./openapi";
 import { describe, InvalidRequest, parseRequest, parseReservationId, sameRequest } from "./reservation";
 import type { Reservation, ReservationRequest } from "./reservation";
 
@@ -14,25 +15,13 @@ type AppContext = Context<{ Bindings: Env }>;
 
 const MAX_BODY_BYTES = 16 * 1024;
 
-const ENDPOINTS = {
-  "/": "GET",
-  "/reserve": "POST",
-  "/confirm/:id": "POST",
-  "/cancel/:id": "POST",
-  "/reservation/:id": "GET",
-  "/workflow/:id": "GET",
-};
-
 const app = new Hono<{ Bindings: Env }>();
 
 app.post("*", sameOrigin, bearerToken);
 
-app.get("/", (c) =>
-  c.json({
-    service: "reservation-workflow",
-    endpoints: Object.entries(ENDPOINTS).map(([path, method]) => `${method} ${path}`),
-  }),
-);
+app.get("/", (c) => c.json({ service: "reservation-workflow", endpoints: Object.values(OPERATIONS) }));
+
+app.get("/openapi.json", (c) => c.json(OPENAPI));
 
 app.post("/reserve", jsonOnly, bodyLimit({ maxSize: MAX_BODY_BYTES, onError: refuseBody }), async (c) => {
   const request = parseRequest(await readJson(c), crypto.randomUUID());
@@ -74,7 +63,8 @@ app.get("/workflow/:id", async (c) => {
   return c.json({ instance: instance ?? null, reservation: reservation ?? null });
 });
 
-for (const [path, method] of Object.entries(ENDPOINTS)) {
+for (const endpoint of Object.values(OPERATIONS)) {
+  const [method, path] = endpoint.split(" ") as [string, string];
   app.all(path, () => {
     throw new ApiError("method_not_allowed", `${path} takes ${method} only.`, {}, { Allow: method });
   });
