@@ -56,12 +56,14 @@ export const handler = withDurableExecution(
 );
 
 async function createHold(request: ReservationRequest, callbackId?: string): Promise<StepResult> {
+  console.log("create-hold begins");
   const began = Date.now();
   const reservation = await seats.hold(request, callbackId);
   return { reservation, clock: { began, ended: Date.now() } };
 }
 
 async function finalize({ reservationId }: ReservationRequest, decision: Decision): Promise<StepResult> {
+  console.log("finalize begins");
   const began = Date.now();
   const reservation = await seats[decision](reservationId);
   return { reservation, clock: { began, ended: Date.now() } };

@@ -9,12 +9,17 @@ import {
 } from "@aws-sdk/lib-dynamodb";
 import { type Reservation, type ReservationRequest, sameRequest } from "./reservation.js";
 
+/** A reservation as it is stored: with how many writes have changed it, 1 when it was made, 2 when it ended. */
+interface Stored extends Reservation {
+  revision?: number;
+}
+
 /** The request of a reservation, found by its id; with its outcome once the seat has moved on. */
 interface Entry extends ReservationRequest {
   /** Token of the `hold` call that may write a rejection: the last one to have begun. */
   claim: string;
   callbackId?: string;
-  outcome?: Reservation;
+  outcome?: Stored;
 }
 
 type Ending = "confirmed" | "cancelled" | "expired";
@@ -38,6 +43,7 @@ export class ReservationNotFound extends Error {
 const seatKey = (seatId: string) => ({ pk: `seat#${seatId}` });
 const entryKey = (reservationId: string) => ({ pk: `reservation#${reservationId}` });
 const iso = (ms: number) => new Date(ms).toISOString();
+const shown = ({ revision: _revision, ...reservation }: Stored): Reservation => reservation;
 const withoutKey = ({ pk: _pk, ...rest }: Record<string, unknown>) => rest;
 const isLapsed = ({ status, expiresAt }: Reservation, now: number) =>
   status === "held" && Date.parse(expiresAt) <= now;
@@ -87,15 +93,15 @@ export class Seats {
       const current = await this.#readSeat(request.seatId);
       if (current?.reservationId === request.reservationId) {
         if (!sameRequest(current, request)) throw new ReservationConflict(request.reservationId);
-        return current;
+        return shown(current);
       }
       const claim = randomUUID();
       const outcome = await this.#claim(request, claim, callbackId);
-      if (outcome) return outcome;
+      if (outcome) return shown(outcome);
 
       const decided =
         current && isLive(current) ? await this.#reject(request, claim) : await this.#place(request, current);
-      if (decided) return decided;
+      if (decided) return shown(decided);
     }
   }
 
@@ -113,11 +119,8 @@ export class Seats {
   }
 
   async get(reservationId: string): Promise<Reservation | undefined> {
-    const entry = await this.#readEntry(reservationId);
-    if (!entry || entry.outcome) return entry?.outcome;
-    const current = await this.#readSeat(entry.seatId);
-    if (current?.reservationId === reservationId) return current;
-    return (await this.#readEntry(reservationId))?.outcome;
+    const found = await this.#find(reservationId);
+    return found && shown(found);
   }
 
   /** What wakes the reservation's workflow, if it waits for a signal. */
@@ -125,20 +128,28 @@ export class Seats {
     return (await this.#readEntry(reservationId))?.callbackId;
   }
 
+  async #find(reservationId: string): Promise<Stored | undefined> {
+    const entry = await this.#readEntry(reservationId);
+    if (!entry || entry.outcome) return entry?.outcome;
+    const current = await this.#readSeat(entry.seatId);
+    if (current?.reservationId === reservationId) return current;
+    return (await this.#readEntry(reservationId))?.outcome;
+  }
+
   async #end(reservationId: string, ending: Ending): Promise<Reservation> {
     for (;;) {
       const entry = await this.#readEntry(reservationId);
-      if (entry?.outcome) return entry.outcome;
-      const found = entry && ((await this.#endHeld(entry, ending)) ?? (await this.get(reservationId)));
+      if (entry?.outcome) return shown(entry.outcome);
+      const found = entry && ((await this.#endHeld(entry, ending)) ?? (await this.#find(reservationId)));
       if (!found) throw new ReservationNotFound(reservationId);
-      if (found.status !== "held") return found;
+      if (found.status !== "held") return shown(found);
     }
   }
 
   /** The seat's present reservation; a lapsed hold is settled on the way. */
-  async #readSeat(seatId: string): Promise<Reservation | undefined> {
+  async #readSeat(seatId: string): Promise<Stored | undefined> {
     for (;;) {
-      const current = await this.#read<Reservation>(seatKey(seatId));
+      const current = await this.#read<Stored>(seatKey(seatId));
       if (!current || !isLapsed(current, Date.now())) return current;
       const expired = await this.#endHeld(current, "expired");
       if (expired) return expired;
@@ -154,7 +165,7 @@ export class Seats {
     request: ReservationRequest,
     claim: string,
     callbackId: string | undefined,
-  ): Promise<Reservation | undefined> {
+  ): Promise<Stored | undefined> {
     const claimed = await this.#write(
       new PutCommand({
         TableName: this.table,
@@ -177,17 +188,15 @@ export class Seats {
   }
 
   /** Puts the reservation on the seat if that is still as read: free, or with an ended reservation. */
-  async #place(
-    request: ReservationRequest,
-    ended: Reservation | undefined,
-  ): Promise<Reservation | undefined> {
+  async #place(request: ReservationRequest, ended: Stored | undefined): Promise<Stored | undefined> {
     if (ended) await this.#archive(ended);
     const now = Date.now();
-    const reservation: Reservation = {
+    const reservation: Stored = {
       ...request,
       status: "held",
       createdAt: iso(now),
       expiresAt: iso(now + request.holdSeconds * 1000),
+      revision: 1,
     };
     const unchanged = ended
       ? {
@@ -206,7 +215,7 @@ export class Seats {
     return placed && reservation;
   }
 
-  async #archive(ended: Reservation): Promise<void> {
+  async #archive(ended: Stored): Promise<void> {
     await this.#write(
       new UpdateCommand({
         TableName: this.table,
@@ -218,17 +227,18 @@ export class Seats {
     );
   }
 
-  async #reject(request: ReservationRequest, claim: string): Promise<Reservation | undefined> {
+  async #reject(request: ReservationRequest, claim: string): Promise<Stored | undefined> {
     const holder = await this.#readSeat(request.seatId);
     if (!holder || !isLive(holder) || holder.reservationId === request.reservationId) return undefined;
     const now = Date.now();
-    const reservation: Reservation = {
+    const reservation: Stored = {
       ...request,
       status: "rejected",
       createdAt: iso(now),
       expiresAt: iso(now + request.holdSeconds * 1000),
       rejectedAt: iso(now),
       ...(holder.status === "held" && { heldUntil: holder.expiresAt }),
+      revision: 1,
     };
     const rejected = await this.#write(
       new UpdateCommand({
@@ -243,16 +253,15 @@ export class Seats {
   }
 
   /** Ends the reservation if the seat holds it; one past its lease can only expire. */
-  async #endHeld(
-    { seatId, reservationId }: ReservationRequest,
-    ending: Ending,
-  ): Promise<Reservation | undefined> {
+  async #endHeld({ seatId, reservationId }: ReservationRequest, ending: Ending): Promise<Stored | undefined> {
     const inTime = ending === "expired" ? "" : " AND expiresAt > :now";
     const written = await this.#write(
       new UpdateCommand({
         TableName: this.table,
         Key: seatKey(seatId),
-        UpdateExpression: "SET #status = :ending, #endedAt = :now",
+        // Items made before writes were counted have no revision.
+        UpdateExpression:
+          "SET #status = :ending, #endedAt = :now, revision = if_not_exists(revision, :one) + :one",
         ConditionExpression: `reservationId = :id AND #status = :held${inTime}`,
         ExpressionAttributeNames: { "#status": "status", "#endedAt": `${ending}At` },
         ExpressionAttributeValues: {
@@ -260,11 +269,12 @@ export class Seats {
           ":held": "held",
           ":ending": ending,
           ":now": iso(Date.now()),
+          ":one": 1,
         },
         ReturnValues: "ALL_NEW",
       }),
     );
-    return written && (withoutKey(written.Attributes ?? {}) as unknown as Reservation);
+    return written && (withoutKey(written.Attributes ?? {}) as unknown as Stored);
   }
 
   async #read<Item>(key: { pk: string }): Promise<Item | undefined> {

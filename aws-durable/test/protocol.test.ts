@@ -19,16 +19,22 @@ class Invariants {
   async check(): Promise<void> {
     const items = await dynamodb.items();
     const entries = items.filter(({ pk }) => String(pk).startsWith("reservation#"));
-    for (const { pk, ...record } of items.filter(({ pk }) => String(pk).startsWith("seat#"))) {
+    for (const { pk, revision, ...record } of items.filter(({ pk }) => String(pk).startsWith("seat#"))) {
       const onSeat = record as unknown as Reservation;
       expect(pk).toBe(`seat#${onSeat.seatId}`);
       const entry = entries.find((each) => each["pk"] === `reservation#${onSeat.reservationId}`);
       expect(entry).toMatchObject({ seatId: onSeat.seatId, userId: onSeat.userId });
-      if (entry?.["outcome"]) expect(entry["outcome"]).toEqual(onSeat);
+      expect(revision).toBe(onSeat.status === "held" ? 1 : 2);
+      if (entry?.["outcome"]) expect(entry["outcome"]).toEqual({ ...onSeat, revision });
       if (onSeat.status === "held") expect(this.#outcomes.has(onSeat.reservationId)).toBe(false);
       else this.saw(onSeat);
     }
-    for (const { outcome } of entries) if (outcome) this.saw(outcome as Reservation);
+    for (const { outcome } of entries) {
+      if (!outcome) continue;
+      const { revision, ...reservation } = outcome as Reservation & { revision: number };
+      expect(revision).toBe(reservation.status === "rejected" ? 1 : 2);
+      this.saw(reservation);
+    }
   }
 
   /** No reservation ends twice, nor in two ways. */

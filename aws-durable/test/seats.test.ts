@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import type { ReservationRequest } from "../src/reservation.js";
 import { ReservationConflict, ReservationNotFound, type Seats } from "../src/seats.js";
 import { request, startTestDynamodb, type TestDynamodb } from "./dynamodb.js";
 
@@ -19,6 +20,43 @@ function stopClock() {
   vi.useFakeTimers({ toFake: ["Date"], now: new Date("2026-11-23T10:00:00.000Z") });
   return { advance: (seconds: number) => vi.setSystemTime(Date.now() + seconds * 1000) };
 }
+
+/** How many writes have changed the record of a reservation, on its seat or with its entry. */
+async function revisionOf({ reservationId }: ReservationRequest): Promise<unknown> {
+  const items = await dynamodb.items();
+  const onSeat = items.find(
+    ({ pk, ...item }) => String(pk).startsWith("seat#") && item["reservationId"] === reservationId,
+  );
+  const { outcome } = items.find(({ pk }) => pk === `reservation#${reservationId}`) ?? {};
+  return (onSeat ?? (outcome as Record<string, unknown> | undefined))?.["revision"];
+}
+
+describe("the revision of a record", () => {
+  test("counts what changed it, not the calls", async () => {
+    const wanted = request();
+    for (const _ of "twice") await seats.hold(wanted);
+    expect(await revisionOf(wanted)).toBe(1);
+    await seats.confirm(wanted.reservationId);
+    await seats.confirm(wanted.reservationId);
+    await seats.expire(wanted.reservationId);
+    expect(await revisionOf(wanted)).toBe(2);
+  });
+
+  test("is kept when the seat goes to somebody else", async () => {
+    const first = request();
+    await seats.hold(first);
+    await seats.cancel(first.reservationId);
+    await seats.hold(request({ seatId: first.seatId }));
+    expect(await revisionOf(first)).toBe(2);
+  });
+
+  test("is 1 of a rejected one", async () => {
+    const holder = await seats.hold(request());
+    const rejected = request({ seatId: holder.seatId });
+    for (const _ of "twice") await seats.hold(rejected);
+    expect(await revisionOf(rejected)).toBe(1);
+  });
+});
 
 describe("hold", () => {
   test("holds a free seat for the time asked for", async () => {

@@ -15,6 +15,8 @@ type Row = {
   expires_at: number;
   ended_at: number | null;
   held_until: number | null;
+  /** How many writes have changed the record: 1 when it was made, 2 when it ended. */
+  revision: number;
 };
 
 const iso = (ms: number) => new Date(ms).toISOString();
@@ -57,11 +59,13 @@ export class Seat extends DurableObject<Env> {
         created_at INTEGER NOT NULL,
         expires_at INTEGER NOT NULL,
         ended_at INTEGER,
-        held_until INTEGER
+        held_until INTEGER,
+        revision INTEGER NOT NULL
       );
       CREATE UNIQUE INDEX IF NOT EXISTS one_live_reservation
         ON reservations (seat_id) WHERE status IN ('held', 'confirmed');
     `);
+    this.#addRevision();
   }
 
   /** Holds the seat for the request, or rejects it when somebody else has the seat. */
@@ -75,7 +79,7 @@ export class Seat extends DurableObject<Env> {
       .exec<Row>("SELECT * FROM reservations WHERE status IN ('held', 'confirmed')")
       .toArray();
     this.#sql.exec(
-      "INSERT INTO reservations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      "INSERT INTO reservations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)",
       request.reservationId,
       request.seatId,
       request.userId,
@@ -130,7 +134,8 @@ export class Seat extends DurableObject<Env> {
     const now = Date.now();
     this.#settleLease(now);
     this.#sql.exec(
-      "UPDATE reservations SET status = ?, ended_at = ? WHERE reservation_id = ? AND status = 'held'",
+      "UPDATE reservations SET status = ?, ended_at = ?, revision = revision + 1" +
+        " WHERE reservation_id = ? AND status = 'held'",
       status,
       now,
       reservationId,
@@ -138,9 +143,20 @@ export class Seat extends DurableObject<Env> {
     return this.#read(reservationId);
   }
 
+  /** Seats made before records were counted have no such column. */
+  #addRevision(): void {
+    const columns = this.#sql.exec<{ name: string }>("PRAGMA table_info(reservations)").toArray();
+    if (columns.some(({ name }) => name === "revision")) return;
+    this.#sql.exec(`
+      ALTER TABLE reservations ADD COLUMN revision INTEGER NOT NULL DEFAULT 1;
+      UPDATE reservations SET revision = 2 WHERE status IN ('confirmed', 'cancelled', 'expired');
+    `);
+  }
+
   #settleLease(now: number): void {
     this.#sql.exec(
-      "UPDATE reservations SET status = 'expired', ended_at = ? WHERE status = 'held' AND expires_at <= ?",
+      "UPDATE reservations SET status = 'expired', ended_at = ?, revision = revision + 1" +
+        " WHERE status = 'held' AND expires_at <= ?",
       now,
       now,
     );

@@ -32,6 +32,7 @@ export class ReservationWorkflow extends WorkflowEntrypoint<Env, unknown> {
   }
 
   async #createHold(request: ReservationRequest): Promise<StepResult> {
+    console.log("create-hold begins");
     const began = Date.now();
     const claimed = await this.env.DIRECTORY.getByName(request.reservationId).claim(request);
     if (!sameRequest(claimed.request, request)) {
@@ -43,6 +44,7 @@ export class ReservationWorkflow extends WorkflowEntrypoint<Env, unknown> {
   }
 
   async #finalize({ reservationId, seatId }: ReservationRequest, decision: Decision): Promise<StepResult> {
+    console.log("finalize begins");
     const began = Date.now();
     const reservation = await this.env.SEAT.getByName(seatId)[decision](reservationId);
     await audit(this.env, reservation);

@@ -1,5 +1,5 @@
 import { env } from "cloudflare:workers";
-import { evictDurableObject } from "cloudflare:test";
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { ReservationRequest } from "../src/reservation";
 import { newRequest } from "./client";
@@ -21,6 +21,58 @@ afterEach(() => {
 function afterHold(): void {
   vi.setSystemTime(NOW + HOLD_SECONDS * 1000);
 }
+
+/** How many writes have changed the record of a reservation. */
+const revisionOf = (request: ReservationRequest) =>
+  runInDurableObject(seatOf(request), (_, { storage }) =>
+    storage.sql
+      .exec("SELECT revision FROM reservations WHERE reservation_id = ?", request.reservationId)
+      .toArray()
+      .map(({ revision }) => revision),
+  );
+
+describe("the revision of a record", () => {
+  it("counts what changed it, not the calls", async () => {
+    const request = newRequest();
+    const seat = seatOf(request);
+    for (const _ of "twice") await seat.hold(request);
+    expect(await revisionOf(request)).toEqual([1]);
+    await seat.confirm(request.reservationId);
+    await seat.confirm(request.reservationId);
+    await seat.expire(request.reservationId);
+    expect(await revisionOf(request)).toEqual([2]);
+  });
+
+  it("counts a lapsed lease once", async () => {
+    const request = newRequest();
+    await seatOf(request).hold(request);
+    afterHold();
+    for (const _ of "twice") await seatOf(request).get(request.reservationId);
+    await seatOf(request).expire(request.reservationId);
+    expect(await revisionOf(request)).toEqual([2]);
+  });
+
+  it("is 1 of a rejected one", async () => {
+    const request = newRequest();
+    const rejected = rival(request);
+    await seatOf(request).hold(request);
+    for (const _ of "twice") await seatOf(rejected).hold(rejected);
+    expect(await revisionOf(rejected)).toEqual([1]);
+  });
+
+  it("is given to the records of a seat that was made without", async () => {
+    const request = newRequest();
+    const seat = seatOf(request);
+    await seat.hold(request);
+    await seat.cancel(request.reservationId);
+    await runInDurableObject(seat, (_, { storage }) => {
+      storage.sql.exec("ALTER TABLE reservations DROP COLUMN revision");
+    });
+    await evictDurableObject(seat);
+    expect(await seat.get(request.reservationId)).toMatchObject({ status: "cancelled" });
+    expect(await revisionOf(request)).toEqual([2]);
+  });
+});
 
 describe("hold", () => {
   it("holds a free seat", async () => {
