@@ -209,7 +209,10 @@ DIFFERENCES: tuple[Difference, ...] = (
         Side(
             "A Durable Object does one thing at a time, so plain SQL in it is a compare-and-set. KV may be stale for "
             "a minute or more, so it decides nothing.",
-            (Anchor(_CF_SEAT, '"UPDATE reservations SET status = ?, ended_at = ? WHERE'),),
+            (
+                Anchor(_CF_SEAT, '"UPDATE reservations SET status = ?, ended_at = ?, revision'),
+                Anchor(_CF_SEAT, "WHERE reservation_id = ? AND status = 'held'"),
+            ),
         ),
         Side(
             "A conditional write to the seat's item is the compare-and-set. Reads are eventually consistent unless "
