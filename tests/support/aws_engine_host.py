@@ -23,7 +23,7 @@ from uuid import uuid4
 
 import boto3
 from aws_durable_execution_sdk_python import DurableContext, StepContext, durable_execution
-from aws_durable_execution_sdk_python.config import CallbackConfig, Duration, StepConfig
+from aws_durable_execution_sdk_python.config import CallbackConfig, Duration, InvokeConfig, StepConfig
 from aws_durable_execution_sdk_python.retries import RetryDecision
 from aws_durable_execution_sdk_python.types import WaitForConditionCheckContext
 from aws_durable_execution_sdk_python.waits import WaitForConditionConfig, WaitForConditionDecision
@@ -83,6 +83,11 @@ def _do(item: Mapping[str, Any], context: DurableContext) -> Any:
             return context.wait_for_condition(check, WaitForConditionConfig(decide, 0), name=name)
         case "child":
             return context.run_in_child_context(lambda child: child.step(step, name="inner"), name=name)
+        case "invoke":
+            config = InvokeConfig(tenant_id=item.get("tenant"))
+            return context.invoke(item["function"], item.get("input"), name=item.get("name"), config=config)
+        case "function":
+            return context.lambda_context.function_name
         case "fail":
             raise ValueError(item.get("message", "the plan says so"))
     raise ValueError(f"unknown operation {item['do']}")
@@ -95,10 +100,15 @@ def flow(event: Mapping[str, Any], context: DurableContext) -> list[Any]:
 def echo(event: Any, context: SimpleNamespace) -> Any:
     if event == {"fail": True}:
         raise ValueError("the plain function failed")
-    return {"event": event, "function": context.function_name, "version": context.function_version}
+    return {
+        "event": event,
+        "function": context.function_name,
+        "version": context.function_version,
+        "tenant": context.tenant_id,
+    }
 
 
-def _context(identifier: str) -> SimpleNamespace:
+def _context(identifier: str, tenant: str | None) -> SimpleNamespace:
     name, _, version = identifier.partition(":")
     return SimpleNamespace(
         aws_request_id=str(uuid4()),
@@ -108,7 +118,7 @@ def _context(identifier: str) -> SimpleNamespace:
         invoked_function_arn=f"arn:aws:lambda:us-east-2:000000000000:function:{identifier}",
         log_group_name=f"/aws/lambda/{name}",
         log_stream_name="local",
-        tenant_id=None,
+        tenant_id=tenant,
         client_context=None,
         identity=None,
         get_remaining_time_in_millis=lambda: 900_000,
@@ -137,8 +147,9 @@ def serve(port: int, engine: str) -> None:
         def do_POST(self) -> None:
             identifier = unquote(self.path.split("/")[3])
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            handler = handlers.get(identifier.partition(":")[0])
-            context = _context(identifier)
+            name = identifier.partition(":")[0]
+            handler = durable if name.startswith("many-") else handlers.get(name)
+            context = _context(identifier, self.headers.get("X-Amz-Tenant-Id"))
             headers = {"x-amzn-requestid": context.aws_request_id}
             status, answer = 200, b""
             if handler is None:

@@ -24,7 +24,10 @@ from mypy_boto3_lambda import LambdaClient
 
 T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
-FUNCTIONS = ("--function", "flow", "--function", "sync-flow=300", "--function", "brief=2", "--plain-function", "echo")
+FUNCTIONS = (
+    *("--function", "flow", "--function", "sync-flow=300", "--function", "brief=2", "--function", "many-*=60"),
+    *("--plain-function", "echo"),
+)
 ENDED = ("SUCCEEDED", "FAILED", "TIMED_OUT", "STOPPED")
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from aws_durable_execution_sdk_python_testing.__about__ import __version__
 
 from reservation_cli.local.aws_engine.api import Api
+from reservation_cli.local.aws_engine.chained import LocalChildDispatcher
 from reservation_cli.local.aws_engine.clock import MillisecondClock, WallClockScheduler
 from reservation_cli.local.aws_engine.executor import LocalExecutor
 from reservation_cli.local.aws_engine.functions import Function, Functions
@@ -72,9 +73,9 @@ def assemble(settings: Settings, listener: socket.socket) -> EngineProcess:
     # The engine leaves `start` without annotations.
     start_scheduler: Callable[[], None] = scheduler.start
     start_scheduler()
-    executor = LocalExecutor(store, scheduler, host, clock, settings.region)
-    recover(executor, store, clock)
     functions = Functions(settings.region, settings.functions)
+    executor = LocalExecutor(store, scheduler, host, clock, settings.region, LocalChildDispatcher(functions, host))
+    recover(executor, store, clock)
     api = Api(functions, executor, store, InvokeApi(functions, executor, store, host))
     server = EngineServer(
         listener, api.handle, {"engine": ENGINE, "version": __version__}, running=lambda: store.running

@@ -11,6 +11,8 @@ from aws_durable_execution_sdk_python.lambda_service import (
     Operation,
     OperationAction,
     OperationStatus,
+    OperationType,
+    OperationUpdate,
 )
 from aws_durable_execution_sdk_python_testing.execution import Execution
 from aws_durable_execution_sdk_python_testing.model import StartDurableExecutionInput
@@ -60,6 +62,19 @@ class LocalExecution(Execution):
             operation
             for operation in self.operations
             if operation.callback_details is not None and operation.status is OperationStatus.STARTED
+        ]
+
+    def open_chained_invokes(self) -> list[OperationUpdate]:
+        """The checkpoints that began the chained invokes whose targets have not ended."""
+        open_ids = {
+            operation.operation_id
+            for operation in self.operations
+            if operation.operation_type is OperationType.CHAINED_INVOKE and operation.status is OperationStatus.STARTED
+        }
+        return [
+            update
+            for update in self.updates
+            if update.operation_id in open_ids and update.action is OperationAction.START
         ]
 
     def to_json_dict(self) -> dict[str, Any]:

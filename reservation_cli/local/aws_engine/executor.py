@@ -30,6 +30,7 @@ from aws_durable_execution_sdk_python_testing.checkpoint.processors.invoke impor
 from aws_durable_execution_sdk_python_testing.checkpoint.processors.step import StepProcessor
 from aws_durable_execution_sdk_python_testing.checkpoint.processors.wait import WaitProcessor
 from aws_durable_execution_sdk_python_testing.checkpoint.transformer import CheckpointRequestDispatcher
+from aws_durable_execution_sdk_python_testing.child_dispatcher import ChildDispatcher
 from aws_durable_execution_sdk_python_testing.exceptions import (
     InvalidInvocationOutputError,
     ResourceNotFoundException,
@@ -105,6 +106,7 @@ class LocalExecutor(Executor):
         host: HandlerHost,
         clock: MillisecondClock,
         region: str,
+        child_dispatcher: ChildDispatcher | None = None,
     ) -> None:
         super().__init__(
             store=store,
@@ -114,6 +116,7 @@ class LocalExecutor(Executor):
             registry=LaneRegistry(store, scheduler),
             clock=clock,
             region=region,
+            child_dispatcher=child_dispatcher,
         )
         self._executions = store
         self._invocation_pool = DaemonThreadPool(max_workers=_INVOCATION_THREADS, thread_name_prefix="invocation")
@@ -301,8 +304,9 @@ class LocalExecutor(Executor):
         self._complete_events(execution_arn)
 
     def arm_wakeup(self, arn: str) -> None:
-        """Wake the execution when its next wait or step retry is due."""
+        """After a restart: wake the execution when its next wait or step retry is due, or its chained invokes end."""
         self._schedule_earliest_pending(arn)
+        self._resume_chained_invokes(self._executions.load(arn))
 
     def invoke(self, arn: str) -> None:
         """Invoke the handler of an execution that has not ended."""
@@ -355,6 +359,34 @@ class LocalExecutor(Executor):
 
     def _lane_future(self, arn: str, work: Callable[[], T]) -> asyncio.Future[T]:
         return asyncio.wrap_future(self._registry.submit(arn, CallableTask(work)))
+
+    # Chained invokes
+
+    def _resume_chained_invokes(self, execution: LocalExecution) -> None:
+        """Take up the chained invokes that a crash has cut off: before their target began, or after it ended."""
+        arn = execution.durable_execution_arn
+        for update in execution.open_chained_invokes():
+            operation_id, options = update.operation_id, update.chained_invoke_options
+            child = execution.chained_invoke_children.get(operation_id)
+            if child is None and options is not None:
+                self.on_chained_invoke_started(
+                    arn, operation_id, options.function_name, options.tenant_id, update.payload
+                )
+            elif child is not None and self.find(child).is_complete:
+                self._notify_parent_of_terminal_child(child)
+
+    def _start_child_execution(
+        self, parent_arn: str, operation_id: str, child_start: StartDurableExecutionInput
+    ) -> None:
+        # The name is made from the caller's operation: one that is there was started before a crash.
+        child = self._executions.find(child_start.function_name, child_start.execution_name)
+        if child is None:
+            super()._start_child_execution(parent_arn, operation_id, child_start)
+            return
+        child_arn = child.durable_execution_arn
+        self._on_lane(parent_arn, lambda: self._record_child_on_parent(parent_arn, operation_id, child_arn))
+        if child.is_complete:
+            self._notify_parent_of_terminal_child(child_arn)
 
     # Callbacks
 

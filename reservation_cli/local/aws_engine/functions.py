@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 
 from reservation_cli.local.aws_engine.errors import invalid_parameter, not_found
 
@@ -11,6 +12,12 @@ ACCOUNT_ID = "000000000000"
 # What a deployment publishes: one version, and the alias that points at it.
 ALIASES = {"live": "1"}
 VERSIONS = ("1", "$LATEST")
+
+
+def version_of(qualifier: str | None) -> str | None:
+    """The version that an alias or version leads to; None for none."""
+    return ALIASES.get(qualifier, qualifier) if qualifier else None
+
 
 # The pattern of `NamespacedFunctionName` in botocore's model of Lambda.
 _REFERENCE = re.compile(
@@ -23,7 +30,10 @@ _QUALIFIER = re.compile(r"\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+")
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A deployed function. A durable one has an execution timeout in seconds, a plain one has none."""
+    """A deployed function. A durable one has an execution timeout in seconds, a plain one has none.
+
+    A `*` in the name stands for anything: it is one deployment under many names.
+    """
 
     name: str
     execution_timeout: int | None
@@ -40,13 +50,19 @@ class Target:
     function: Function
     version: str | None
 
+    @property
+    def identifier(self) -> str:
+        """What the handler host is asked for: `name`, or `name:version`."""
+        return self.function.name if self.version is None else f"{self.function.name}:{self.version}"
+
 
 class Functions:
-    """The functions of one region."""
+    """The functions of one region. A name goes before a pattern, and an earlier pattern before a later one."""
 
     def __init__(self, region: str, functions: list[Function]) -> None:
         self.region = region
-        self._by_name = {function.name: function for function in functions}
+        self._by_name = {function.name: function for function in functions if "*" not in function.name}
+        self._patterns = [function for function in functions if "*" in function.name]
 
     def arn(self, name: str, qualifier: str | None = None) -> str:
         suffix = f":{qualifier}" if qualifier else ""
@@ -74,10 +90,16 @@ class Functions:
                 "The derived qualifier from the function name does not match the specified qualifier."
             )
         wanted = own_qualifier or qualifier
-        function = self._by_name.get(name)
-        version = ALIASES.get(wanted, wanted) if wanted else None
+        function = self._find(name)
+        version = version_of(wanted)
         elsewhere = match["region"] not in (None, f"{self.region}:") or match["account"] not in (None, f"{ACCOUNT_ID}:")
         foreign = elsewhere or (reference.startswith("arn:") and not reference.startswith(self.arn(name)))
         if function is None or foreign or (version is not None and version not in VERSIONS):
             raise not_found(f"Function not found: {reference if foreign else self.arn(name, wanted)}")
         return Target(function, version)
+
+    def _find(self, name: str) -> Function | None:
+        if name in self._by_name:
+            return self._by_name[name]
+        pattern = next((function for function in self._patterns if fnmatchcase(name, function.name)), None)
+        return None if pattern is None else replace(pattern, name=name)

@@ -12,6 +12,7 @@ from enum import IntEnum
 from typing import Any
 
 from aws_durable_execution_sdk_python.lambda_service import (
+    ChainedInvokeOptions,
     ErrorObject,
     Operation,
     OperationAction,
@@ -21,6 +22,7 @@ from aws_durable_execution_sdk_python.lambda_service import (
 )
 
 from reservation_cli.local.aws_engine.execution import LocalExecution
+from reservation_cli.local.aws_engine.functions import version_of
 
 Event = dict[str, Any]
 
@@ -165,13 +167,22 @@ def _checkpoint(
                 **{name: seconds for name, seconds in timeouts.items() if seconds > 0},
             }
         case OperationType.CHAINED_INVOKE, OperationAction.START if update.chained_invoke_options is not None:
-            child = execution.chained_invoke_children.get(operation.operation_id)
-            return "ChainedInvokeStarted", {
-                "FunctionName": update.chained_invoke_options.function_name,
-                **({"Input": teller.data(update.payload)} if update.payload is not None else {}),
-                **({"DurableExecutionArn": child} if child is not None else {}),
-            }
+            return "ChainedInvokeStarted", _chained_invoke(teller, execution, update, update.chained_invoke_options)
     return None
+
+
+def _chained_invoke(
+    teller: _Teller, execution: LocalExecution, update: OperationUpdate, options: ChainedInvokeOptions
+) -> dict[str, Any]:
+    child = execution.chained_invoke_children.get(update.operation_id)
+    _, _, qualifier = options.function_name.rpartition("function:")[2].partition(":")
+    return {
+        "FunctionName": options.function_name,
+        "Input": teller.data(update.payload),
+        "ExecutedVersion": version_of(qualifier) or "$LATEST",
+        **({"TenantId": options.tenant_id} if options.tenant_id is not None else {}),
+        **({"DurableExecutionArn": child} if child is not None else {}),
+    }
 
 
 def _tell_completions(teller: _Teller, execution: LocalExecution) -> None:

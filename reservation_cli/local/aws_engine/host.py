@@ -185,7 +185,7 @@ class HandlerHost(Invoker):
             refusal = _error_object("HostError", f"the handler host answered {reply.status}: {_text(reply.body)}")
             raise InvocationFailedError(refusal, reply.request_id, crashed=False)
         if reply.function_error is not None:
-            reported = _reported_error(reply.body)
+            reported = reported_error(reply.body)
             raise InvocationFailedError(reported, reply.request_id, crashed=reported.type == "Runtime.ExitError")
         return InvokeResponse.from_payload(reply.body, reply.request_id)
 
@@ -204,7 +204,7 @@ def _text(body: bytes) -> str:
     return body[:500].decode(errors="replace")
 
 
-def _reported_error(body: bytes) -> ErrorObject:
+def reported_error(body: bytes) -> ErrorObject:
     """The error of a runtime's error document: {errorType, errorMessage, trace or stackTrace}."""
     try:
         document: Any = json.loads(body)

@@ -103,12 +103,15 @@ class InvokeApi:
         return existing.durable_execution_arn
 
     def _invoke_plain(self, target: Target, kind: str, payload: str, request: Request) -> Response:
-        name, version = target.function.name, target.version or "$LATEST"
-        identifier = name if target.version is None else f"{name}:{target.version}"
+        version = target.version or "$LATEST"
+        identifier = target.identifier
         headers = {"Content-Type": "application/json"}
         client_context = request.headers.get("X-Amz-Client-Context")
         if client_context is not None:
             headers["X-Amz-Client-Context"] = client_context
+        tenant = request.headers.get("X-Amz-Tenant-Id")
+        if tenant is not None:
+            headers["X-Amz-Tenant-Id"] = tenant
 
         def call(patience: float | None) -> HostReply:
             return self._host.call(identifier, payload.encode(), headers, patience=patience)
