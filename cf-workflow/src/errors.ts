@@ -4,6 +4,7 @@ import type { Reservation } from "./reservation";
 export const STATUS = {
   invalid_request: 400,
   unauthorized: 401,
+  forbidden_host: 403,
   forbidden_origin: 403,
   not_found: 404,
   reservation_not_found: 404,
@@ -16,6 +17,7 @@ export const STATUS = {
   too_late: 410,
   payload_too_large: 413,
   unsupported_media_type: 415,
+  rate_limited: 429,
   internal_error: 500,
 } as const satisfies Record<string, ContentfulStatusCode>;
 

@@ -3,11 +3,61 @@ import { ApiError } from "./errors";
 
 type Guard = MiddlewareHandler<{ Bindings: Env }>;
 
+/** Methods that change nothing. */
+const SAFE = new Set(["GET", "HEAD", "OPTIONS"]);
+
+const LOOPBACK = new Set(["127.0.0.1", "localhost", "[::1]"]);
+
+/** Seconds: the period of the limit in wrangler.jsonc. */
+const RATE_PERIOD = 10;
+
+/** For browsers: what is answered here is data, of now, and for whoever asked. */
+export const dataOnly: Guard = async (c, next) => {
+  await next();
+  c.header("Cache-Control", "no-store");
+  c.header("X-Content-Type-Options", "nosniff");
+  c.header("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
+  c.header("Cross-Origin-Resource-Policy", "same-origin");
+};
+
+/**
+ * On the local stack, refuses a name other than the machine's own: a page whose name was rebound to 127.0.0.1 is of
+ * the same origin as the Worker for its browser.
+ */
+export const localHost: Guard = async (c, next) => {
+  if (c.env.LOCAL) {
+    const named = [URL.parse(`http://${c.req.header("Host") ?? ""}`), URL.parse(c.req.url)];
+    if (!named.every((url) => url && LOOPBACK.has(url.hostname))) {
+      throw new ApiError("forbidden_host", "The local Worker answers as 127.0.0.1 and localhost only.");
+    }
+  }
+  await next();
+};
+
 /** Refuses what a page of another site sends: locally there is no token that would stop it. */
 export const sameOrigin: Guard = async (c, next) => {
   const origin = c.req.header("Origin");
   if (origin !== undefined && URL.parse(origin)?.host !== new URL(c.req.url).host) {
     throw new ApiError("forbidden_origin", `Requests from ${origin} are refused.`);
+  }
+  // Browsers say this by themselves, also without an Origin. A link to here from elsewhere is no harm.
+  const site = c.req.header("Sec-Fetch-Site") ?? "none";
+  if (!SAFE.has(c.req.method) && site !== "same-origin" && site !== "none") {
+    throw new ApiError("forbidden_origin", "Requests from pages of other sites are refused.");
+  }
+  await next();
+};
+
+/** In the cloud, holds each address to the rate of wrangler.jsonc, reading and writing counted apart. */
+export const rateLimit: Guard = async (c, next) => {
+  if (!c.env.LOCAL) {
+    const kind = SAFE.has(c.req.method) ? "read" : "write";
+    const key = `${new URL(c.req.url).host} ${kind} ${c.req.header("CF-Connecting-IP") ?? ""}`;
+    const { success } = await c.env.RATE_LIMIT.limit({ key });
+    if (!success) {
+      const headers = { "Retry-After": String(RATE_PERIOD) };
+      throw new ApiError("rate_limited", `Too many requests: try again in ${RATE_PERIOD} s.`, {}, headers);
+    }
   }
   await next();
 };

@@ -1,7 +1,7 @@
 import { Hono, type Context } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { ApiError } from "./errors";
-import { bearerToken, jsonOnly, sameOrigin } from "./guards";
+import { bearerToken, dataOnly, jsonOnly, localHost, rateLimit, sameOrigin } from "./guards";
 import { readInstance, startWorkflow, wakeWorkflow } from "./instance";
 import { OPENAPI, OPERATIONS } from "./openapi";
 import { describe, InvalidRequest, parseRequest, parseReservationId, sameRequest } from "./reservation";
@@ -17,13 +17,14 @@ const MAX_BODY_BYTES = 16 * 1024;
 
 const app = new Hono<{ Bindings: Env }>();
 
-app.post("*", sameOrigin, bearerToken);
+app.use(dataOnly, localHost, sameOrigin, rateLimit);
+app.post("*", bearerToken, bodyLimit({ maxSize: MAX_BODY_BYTES, onError: refuseBody }));
 
 app.get("/", (c) => c.json({ service: "reservation-workflow", endpoints: Object.values(OPERATIONS) }));
 
 app.get("/openapi.json", (c) => c.json(OPENAPI));
 
-app.post("/reserve", jsonOnly, bodyLimit({ maxSize: MAX_BODY_BYTES, onError: refuseBody }), async (c) => {
+app.post("/reserve", jsonOnly, async (c) => {
   const request = parseRequest(await readJson(c), crypto.randomUUID());
   const { reservationId, seatId } = request;
   const seat = c.env.SEAT.getByName(seatId);

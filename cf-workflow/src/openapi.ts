@@ -14,6 +14,7 @@ export const OPERATIONS = {
 
 type Operation = keyof typeof OPERATIONS;
 
+const ALL = Object.keys(OPERATIONS) as Operation[];
 const POSTS = ["reserve", "confirm", "cancel"] as const;
 const DECISIONS = ["confirm", "cancel"] as const;
 const BY_ID = [...DECISIONS, "reservation", "workflow"] as const;
@@ -25,7 +26,8 @@ const ERRORS: Record<ErrorCode, { by: readonly Operation[]; means: string }> = {
     means: "The id or the body is not valid; `fields` says why.",
   },
   unauthorized: { by: POSTS, means: "The Worker has an API token, and the request lacks it." },
-  forbidden_origin: { by: POSTS, means: "A page of another site sent it." },
+  forbidden_host: { by: ALL, means: "On the local stack: the Host is not this machine's." },
+  forbidden_origin: { by: ALL, means: "A page of another site sent it." },
   reservation_not_found: { by: BY_ID, means: "There is no such reservation." },
   seat_taken: {
     by: ["reserve"],
@@ -36,8 +38,12 @@ const ERRORS: Record<ErrorCode, { by: readonly Operation[]; means: string }> = {
   already_cancelled: { by: ["confirm"], means: "It was cancelled before." },
   rejected: { by: DECISIONS, means: "It never had the seat." },
   too_late: { by: DECISIONS, means: "The hold is over." },
-  payload_too_large: { by: ["reserve"], means: "The body has more than 16 KiB." },
+  payload_too_large: { by: POSTS, means: "The body has more than 16 KiB." },
   unsupported_media_type: { by: ["reserve"], means: "The body is not declared as JSON." },
+  rate_limited: {
+    by: ALL,
+    means: "Too many requests from this address; `Retry-After` says how long to wait.",
+  },
   not_found: { by: [], means: "There is no such path." },
   method_not_allowed: { by: [], means: "The path takes another method, which `Allow` names." },
   internal_error: {
@@ -54,6 +60,13 @@ const id = {
   schema: schema("ReservationId"),
 };
 const reservation = { description: "The reservation as its seat has it.", ...json(schema("Reserved")) };
+/** What can be asked next about the reservation that was answered. */
+const links = Object.fromEntries(
+  BY_ID.map((operationId) => [
+    operationId,
+    { operationId, parameters: { id: "$response.body#/reservation/reservationId" } },
+  ]),
+);
 const pending = { description: "Known, but its hold is not decided yet.", ...json(schema("Pending")) };
 
 export const OPENAPI = {
@@ -78,8 +91,8 @@ export const OPENAPI = {
     "/reserve": {
       post: {
         ...operation("reserve", "Hold a seat.", {
-          200: { ...reservation, description: "The same request was made before." },
-          201: { ...reservation, description: "The seat is held." },
+          200: { ...reservation, description: "The same request was made before.", links },
+          201: { ...reservation, description: "The seat is held.", links },
           202: pending,
         }),
         requestBody: { required: true, ...json(schema("Request")) },

@@ -21,7 +21,7 @@ export interface Answer {
 }
 
 export async function request(method: string, path: string, init: RequestInit = {}): Promise<Answer> {
-  const response = await exports.default.fetch(new Request(ORIGIN + path, { ...init, method }));
+  const response = await exports.default.fetch(new Request(new URL(path, ORIGIN), { ...init, method }));
   return { status: response.status, headers: response.headers, body: await response.json() };
 }
 

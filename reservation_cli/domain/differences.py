@@ -265,7 +265,7 @@ DIFFERENCES: tuple[Difference, ...] = (
             (
                 Anchor("cf-workflow/test/workflow.test.ts", "introspector.modifyAll((m) => m.disableSleeps())"),
                 Anchor("cf-workflow/package.json", '"@cloudflare/vitest-plugin"'),
-                Anchor("reservation_cli/local/layout.py", '"node_modules/wrangler/wrangler-dist/cli.js"'),
+                Anchor("cf-workflow/local/wrangler-dev.mjs", "await unstable_startWorker({"),
             ),
         ),
         Side(
@@ -301,7 +301,7 @@ DIFFERENCES: tuple[Difference, ...] = (
         "access",
         Side(
             "A Worker's URL is open to everybody: this one asks for a token of its own. Bindings need no credentials.",
-            (Anchor(_CF_INDEX, 'app.post("*", sameOrigin, bearerToken)'),),
+            (Anchor(_CF_INDEX, 'app.post("*", bearerToken, '),),
         ),
         Side(
             "IAM, by action and resource: who may invoke, and what the function may do, its own checkpoints included.",

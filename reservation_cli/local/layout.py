@@ -103,11 +103,10 @@ def _wrangler(node: Node, folder: Path, home: Path, port: int) -> Child:
     state = home / "cloudflare"
     return Child(
         name="cloudflare",
-        # What bin/wrangler.js starts, without that process of 50 MB in between.
+        # `wrangler dev` itself cannot go without workerd's inspector, which lets any web page run code in the Worker.
         argv=(
-            *(str(node.path), "--no-warnings", str(folder / "node_modules/wrangler/wrangler-dist/cli.js"), "dev"),
-            *("--ip", "127.0.0.1", "--port", str(port), "--inspector-port", "0"),
-            *("--persist-to", str(state), "--show-interactive-dev-session=false", "--log-level", "warn"),
+            *(str(node.path), "--no-warnings", str(folder / "local" / "wrangler-dev.mjs")),
+            *("--port", str(port), "--persist-to", str(state)),
         ),
         cwd=str(folder),
         port=port,
@@ -119,7 +118,6 @@ def _wrangler(node: Node, folder: Path, home: Path, port: int) -> Child:
             "WRANGLER_SEND_ERROR_REPORTS": "false",
             "WRANGLER_HIDE_BANNER": "true",
             "WRANGLER_WRITE_LOGS": "false",
-            "WRANGLER_REGISTRY_PATH": str(state / "registry"),  # two stacks have Workers of the same name
             "CLOUDFLARE_CF_FETCH_ENABLED": "false",
             "CLOUDFLARE_LOAD_DEV_VARS_FROM_DOT_ENV": "false",
             # Traces for wrangler's own explorer: they slow a thousand runs by half, and nothing here reads them.

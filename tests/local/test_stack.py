@@ -117,7 +117,7 @@ def test_both_engines_answer(running: Running) -> None:
 VICTIMS: dict[str, Callable[[list[Process]], Process]] = {
     "workerd in front": lambda found: found[0],
     "workerd of the Worker": lambda found: found[-1],
-    "wrangler-dist": lambda found: found[0],
+    "wrangler-dev.mjs": lambda found: found[0],
     "host.mjs": lambda found: found[0],
     "aws_engine": lambda found: found[0],
 }
