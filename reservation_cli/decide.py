@@ -8,7 +8,7 @@ from typing import Literal
 
 from reservation_cli import lanes, store
 from reservation_cli.domain.reservation import Reservation, format_time
-from reservation_cli.errors import NotFoundError, ResvError
+from reservation_cli.errors import NotConfiguredError, NotFoundError, ResvError
 from reservation_cli.options import Command, On, platforms_of
 from reservation_cli.platforms import NAMES, PlatformClient
 
@@ -37,7 +37,10 @@ def decide(me: Command, action: Literal["confirm", "cancel"], ref: str, on: On) 
         for client, reservation in decided:
             me.output.text(f"{client.label}: seat {reservation.seat} is {reservation.status}.")
     if decided:
-        store.mark_decision(me.settings.home)
+        try:
+            store.mark_decision(me.settings.home)
+        except NotConfiguredError as error:  # what a platform refused is told as well, and first
+            refused.append(error)
     if refused:
         first = refused[0]
         first.message = " ".join(dict.fromkeys(error.message for error in refused))

@@ -97,6 +97,9 @@ def _checked(path: Path) -> Path:
             raise UsageError(f"{path}: there is no folder {folder}.", hint=f"mkdir -p {shlex.quote(str(folder))}")
         if path.is_dir():
             raise UsageError(f"{path} is a folder.", hint="Give the name of a file.")
+        if path.exists() and not path.is_file():
+            # A device would be replaced by a file.
+            raise UsageError(f"{path} is no regular file.", hint="Give the name of a file.")
         found = path.resolve()
     except (OSError, RuntimeError, ValueError) as error:
         raise UsageError(f"{path} cannot be written: {_reason(error)}.", hint="Give another name.") from error

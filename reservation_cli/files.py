@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
+
+_PREFIX = ".resv-"
+#: There is no room, or no more may be written: a full disk, a quota, a limit of the process.
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 def write_whole(path: Path, content: str, mode: int | None = None) -> None:
@@ -12,7 +18,7 @@ def write_whole(path: Path, content: str, mode: int | None = None) -> None:
 
     Its owner alone may read it unless `mode` says otherwise. Halves of characters become '?'. Raises OSError.
     """
-    with tempfile.NamedTemporaryFile("wb", dir=path.parent, prefix=".resv-", delete=False) as file:
+    with tempfile.NamedTemporaryFile("wb", dir=path.parent, prefix=_beside(path), delete=False) as file:
         new = Path(file.name)
         try:
             file.write(content.encode(errors="replace"))
@@ -25,3 +31,34 @@ def write_whole(path: Path, content: str, mode: int | None = None) -> None:
             # Also when interrupted: nothing half-written is left behind.
             new.unlink(missing_ok=True)
             raise
+    _sync_folder(path.parent)
+
+
+def remove_unfinished(path: Path) -> None:
+    """Remove what writers of `path` that were killed have left beside it. Only while nobody else writes `path`."""
+    for left in path.parent.glob(f"{_beside(path)}*"):
+        left.unlink(missing_ok=True)
+
+
+def own_folder(path: Path) -> None:
+    """Make a folder that its owner alone may look into, unless there is one. Raises OSError."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def is_full(error: OSError) -> bool:
+    """Whether there was no room to write."""
+    return error.errno in _NO_ROOM
+
+
+def _beside(path: Path) -> str:
+    return f"{_PREFIX}{path.name}-"
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes the new name outlast a power failure, where the file system can; the file itself is there already."""
+    with suppress(OSError):
+        fd = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)

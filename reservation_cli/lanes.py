@@ -90,15 +90,16 @@ def together(calls: Sequence[Callable[[], T]]) -> list[T | ResvError]:
 
 def reserve(
     home: Path, pairs: Sequence[tuple[PlatformClient, ReservationRequest]]
-) -> list[tuple[PlatformClient, Timeline]]:
+) -> tuple[list[tuple[PlatformClient, Timeline]], ResvError | None]:
     """Send all requests at once and remember what was accepted, before any error is raised.
 
-    The error names the reservation that was asked for, which a platform may have made without having answered.
+    Gives the lanes, and the error to raise once they have been shown when they could not be remembered. An error of a
+    platform names the reservation that was asked for, which it may have made without having answered.
     """
-    store.check(home)
+    store.check_readable(home)
     answers = together([partial(client.reserve, request) for client, request in pairs])
     accepted = [(client, lane) for (client, _), lane in zip(pairs, answers, strict=True) if isinstance(lane, Timeline)]
-    store.remember(home, [lane for _, lane in accepted])
+    unkept = _remember(home, [lane for _, lane in accepted])
     for (client, request), answer in zip(pairs, answers, strict=True):
         if isinstance(answer, ResvError):
             hints = [answer.hint]
@@ -110,7 +111,17 @@ def reserve(
             hints.append(others and f"{others}, and goes on")
             answer.hint = ". ".join(hint.rstrip(".") for hint in hints if hint) + "." if any(hints) else None
             raise answer
-    return accepted
+    return accepted, unkept
+
+
+def _remember(home: Path, lanes: Sequence[Timeline]) -> ResvError | None:
+    try:
+        store.remember(home, lanes)
+    except NotConfiguredError as error:
+        names = " and ".join(dict.fromkeys(lane.reservation_id for lane in lanes))
+        error.hint = f"{names} is made, and `last` does not know it: name it by its id. {error.hint}"
+        return error
+    return None
 
 
 def find(home: Path, clients: Sequence[PlatformClient], ref: str) -> Found:

@@ -1,8 +1,8 @@
 """What `resv` remembers between commands, in RESV_HOME/state.json (0600): what is deployed, with the Workers' tokens,
 and the reservations made here.
 
-Written whole to a new file that then replaces the old one, under a lock, so that a crash or a second `resv` at the
-same moment loses nothing.
+Written whole to a new file that then replaces the old one, under a lock that is held from reading to writing, so that
+a crash or a second `resv` at the same moment loses nothing. A file that is damaged is named and left as it is.
 """
 
 from __future__ import annotations
@@ -11,17 +11,21 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 from reservation_cli.domain.deployment import Deployment, from_record, to_record
 from reservation_cli.domain.reservation import PLATFORMS, Platform, format_time, parse_time
 from reservation_cli.domain.timeline import Timeline
 from reservation_cli.errors import NotConfiguredError, NotFoundError
-from reservation_cli.files import write_whole
+from reservation_cli.files import is_full, own_folder, remove_unfinished, write_whole
 
 REMEMBERED = 500
+#: Version of what stands in state.json. A file without one is of the first.
+FORMAT = 1
+_FILE = "state.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +116,14 @@ def with_client_clock(home: Path, lane: Timeline) -> Timeline:
 
 
 def check(home: Path) -> None:
-    """Raises NotConfiguredError unless what `remember` needs can be read and written: before anything is reserved."""
+    """Raises NotConfiguredError unless the state can be read and written now: before anything is deployed."""
     with _locked(home):
-        _read(home)
+        _write(home, _read(home))
+
+
+def check_readable(home: Path) -> None:
+    """Raises NotConfiguredError for a damaged state: before anything is reserved."""
+    _read(home)
 
 
 def remember(home: Path, lanes: Sequence[Timeline]) -> None:
@@ -171,43 +180,73 @@ def _object(value: object) -> Mapping[str, object]:
 
 
 def _read(home: Path) -> Mapping[str, object]:
-    path = home / "state.json"
+    path = home / _FILE
     try:
-        return _object(json.loads(path.read_text(encoding="utf-8")))
+        state = json.loads(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise _damaged(f"{path} cannot be read: {error.strerror or error}.") from error
+    except (ValueError, RecursionError) as error:
+        raise _damaged(f"{path} cannot be read: it is no JSON ({error}).") from error
+    if isinstance(state, dict) and state.get("format", FORMAT) != FORMAT:
         raise NotConfiguredError(
-            f"{path} cannot be read: {error}.",
-            hint="Mend the file, or move it away: reservations stay, and a deploy makes what is there known again.",
-        ) from error
+            f"{path} is of format {state['format']}; this resv knows format {FORMAT} only.",
+            hint="Update resv, or set RESV_HOME to another folder.",
+            code="state_unreadable",
+        )
+    if not _is_state(state):
+        raise _damaged(f"{path} cannot be read: it is no state of resv.")
+    return cast("Mapping[str, object]", state)
+
+
+def _is_state(state: object) -> bool:
+    """Whether the outline is right: what is there in another shape would be dropped by the next write."""
+    if not isinstance(state, dict) or not isinstance(state.get("last"), str | None):
+        return False
+    tables = [state.get(name, {}) for name in ("deployments", "reservations")]
+    return all(isinstance(table, dict) and all(isinstance(row, dict) for row in table.values()) for table in tables)
+
+
+def _damaged(message: str) -> NotConfiguredError:
+    return NotConfiguredError(
+        message,
+        hint="Mend the file, or move it away: reservations stay, and a deploy makes what is there known again.",
+        code="state_unreadable",
+    )
 
 
 @contextmanager
 def _locked(home: Path) -> Iterator[None]:
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        lock = os.open(home / "state.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise unwritable(home, error) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with ExitStack() as held:
+        try:
+            own_folder(home)
+            lock = os.open(home / "state.lock", os.O_RDWR | os.O_CREAT, 0o600)
+            held.callback(os.close, lock)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        except OSError as error:
+            raise unwritable(home, error) from error
         yield
-    finally:
-        os.close(lock)
 
 
 def _write(home: Path, state: Mapping[str, object]) -> None:
+    path = home / _FILE
     try:
-        write_whole(home / "state.json", json.dumps(state, indent=1))  # the owner's alone: there are tokens in it
+        remove_unfinished(path)
+        # The owner's alone: there are tokens in it.
+        write_whole(path, json.dumps({"format": FORMAT, **state}, indent=1))
     except OSError as error:
         raise unwritable(home, error) from error
 
 
 def unwritable(home: Path, error: OSError) -> NotConfiguredError:
-    """The error for a RESV_HOME in which nothing can be written."""
+    """The error for a RESV_HOME in which nothing can be written, or no more."""
+    # "File exists" is what mkdir says of a file in its place.
+    reason = "it is no folder" if isinstance(error, FileExistsError) else error.strerror or error
     return NotConfiguredError(
-        f"{home} cannot be written: {error.strerror or error}.",
-        hint="Set RESV_HOME to a folder of yours.",
+        f"{home} cannot be written: {reason}.",
+        hint="Free some space there, or set RESV_HOME to a folder on another disk."
+        if is_full(error)
+        else "Set RESV_HOME to a folder of yours.",
         code="home_unwritable",
     )

@@ -87,6 +87,8 @@ def command(
                 "One recorded run at a time.", hint="Or the ids of reservations, which are looked up anew."
             )
         return _again(me, runs.find(me.settings.home, refs[0]), output)
+    found: Found
+    unkept: ResvError | None = None
     if refs:
         found = _existing(me, refs)
     else:
@@ -98,7 +100,8 @@ def command(
         clients = me.clients(PLATFORMS)
         names = " ".join(request.reservation_id for request in requests)
         with lanes.resumable(names, f"resv compare {names}"):
-            found = lanes.reserve(me.settings.home, [(client, request) for request in requests for client in clients])
+            pairs = [(client, request) for request in requests for client in clients]
+            found, unkept = lanes.reserve(me.settings.home, pairs)
     names = " ".join(dict.fromkeys(lane.reservation_id for _, lane in found))
     with lanes.followed(names, f"resv compare {names}"):
         timelines = _follow(me, found, delay)
@@ -112,6 +115,8 @@ def command(
     if not json:
         me.output.note(f"Recorded: resv compare {run.id} draws it again.")
     write_outputs(me, run, output)
+    if unkept is not None:
+        raise unkept
     return lanes.exit_code(timelines)
 
 

@@ -56,7 +56,7 @@ def command(
     from reservation_cli.render.json import run_json
 
     with lanes.resumable(name, f"resv status {name} --watch"):
-        reserved = lanes.reserve(me.settings.home, [(client, request) for client in clients])
+        reserved, unkept = lanes.reserve(me.settings.home, [(client, request) for client in clients])
         timelines = tuple(lane for _, lane in reserved)
         if watch:
             timelines = follow_live(
@@ -70,4 +70,6 @@ def command(
             me.output.data(run_json(timelines))
         else:
             me.output.view(lambda width: reserve_view(timelines, width))
+    if unkept is not None:
+        raise unkept
     return lanes.exit_code(timelines)
