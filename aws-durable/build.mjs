@@ -24,3 +24,4 @@ await build({
 });
 // dynalite loads its parts by name at run time, and LevelDB is native.
 await build({ ...options, outdir: folder, entryPoints: { host: "local/host.ts" }, external: ["dynalite"] });
+await build({ ...options, outdir: folder, entryPoints: { sandbox: "local/sandbox-process.ts" } });

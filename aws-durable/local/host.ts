@@ -3,16 +3,19 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { ensureTable, startDynamodb } from "./dynamodb.js";
+import type { ServedFunction } from "./function.js";
 import { LocalFunction } from "./functions.js";
 import { captureOutput, failOnStrayErrors } from "./invocation.js";
 import { lambdaServer } from "./lambda.js";
 import { close, listen } from "./listen.js";
+import { SandboxedFunction } from "./sandbox.js";
 
 const USAGE = `Usage: node host.mjs --port PORT --dynamodb-port PORT --data FOLDER --function NAME=BUNDLE ...
-                     [--timeout SECONDS] [--exit-with-parent]
+                     [--sandboxed-function NAME=BUNDLE ...] [--timeout SECONDS] [--exit-with-parent]
 
 Runs Lambda functions, and DynamoDB's stand-in for them, on 127.0.0.1. Port 0 is any free one.
-A * in NAME stands for anything. With --exit-with-parent the host ends when its standard input does.`;
+A * in NAME stands for anything. A sandboxed function runs in processes of its own, and may crash.
+With --exit-with-parent the host ends when its standard input does.`;
 
 /** How long running invocations may take to end at a shutdown. */
 const DRAIN_MS = 3_000;
@@ -24,17 +27,16 @@ function readOptions() {
       "dynamodb-port": { type: "string" },
       data: { type: "string" },
       function: { type: "string", multiple: true, default: [] },
+      "sandboxed-function": { type: "string", multiple: true, default: [] },
       timeout: { type: "string", default: "30" },
       "exit-with-parent": { type: "boolean", default: false },
     },
   });
   const timeout = whole(values.timeout, 1, 900, "--timeout");
-  const functions = values.function.map((pair) => {
-    const [, name, bundle] = /^([\w*-]+)=(.+)$/.exec(pair) ?? [];
-    if (name === undefined || bundle === undefined)
-      throw new TypeError(`--function takes NAME=BUNDLE, not ${pair}.`);
-    return new LocalFunction(name, bundle, timeout);
-  });
+  const functions = values.function.map((pair) => new LocalFunction(...nameAndBundle(pair), timeout));
+  const sandboxed = values["sandboxed-function"].map(
+    (pair) => new SandboxedFunction(...nameAndBundle(pair), timeout),
+  );
   if (functions.length === 0) throw new TypeError("At least one --function is needed.");
   if (values.data === undefined) throw new TypeError("--data is needed.");
   return {
@@ -42,14 +44,26 @@ function readOptions() {
     dynamodbPort: whole(values["dynamodb-port"], 0, 65_535, "--dynamodb-port"),
     data: values.data,
     functions,
+    sandboxed,
     exitWithParent: values["exit-with-parent"],
   };
+}
+
+function nameAndBundle(pair: string): [name: string, bundle: string] {
+  const [, name, bundle] = /^([\w*-]+)=(.+)$/.exec(pair) ?? [];
+  if (name !== undefined && bundle !== undefined) return [name, bundle];
+  throw new TypeError(`--function and --sandboxed-function take NAME=BUNDLE, not ${pair}.`);
 }
 
 function whole(text: string | undefined, min: number, max: number, option: string): number {
   const value = Number(text || NaN);
   if (Number.isInteger(value) && value >= min && value <= max) return value;
   throw new TypeError(`${option} takes a whole number from ${min} to ${max}.`);
+}
+
+/** A name goes before a pattern, and an earlier pattern before a later one. */
+function byPrecedence(functions: readonly ServedFunction[]): ServedFunction[] {
+  return functions.toSorted((a, b) => Number(a.name.includes("*")) - Number(b.name.includes("*")));
 }
 
 async function main(options: ReturnType<typeof readOptions>): Promise<void> {
@@ -70,7 +84,7 @@ async function main(options: ReturnType<typeof readOptions>): Promise<void> {
   captureOutput();
   failOnStrayErrors();
   await Promise.all(options.functions.map((candidate) => candidate.load()));
-  const lambda = lambdaServer(options.functions);
+  const lambda = lambdaServer(byPrecedence([...options.functions, ...options.sandboxed]));
   const port = await listen(lambda, options.port);
 
   let stopping = false;
@@ -83,6 +97,7 @@ async function main(options: ReturnType<typeof readOptions>): Promise<void> {
     await close(lambda);
     clearInterval(sweep);
     clearTimeout(drain);
+    for (const each of options.sandboxed) each.end();
     // Handlers keep connections to it open for later use.
     dynamodb.server.closeAllConnections();
     await close(dynamodb.server);

@@ -1,5 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import { performance } from "node:perf_hooks";
 import { formatWithOptions } from "node:util";
+import { exited } from "./function.js";
 
 /** What Lambda answers for an invocation that failed. */
 export interface FunctionError {
@@ -8,12 +10,13 @@ export interface FunctionError {
   trace?: string[];
 }
 
-/** One run of a handler. It can fail from outside the handler's own promise: by a rejection that nobody awaits. */
+/** One run of a handler. */
 export interface Invocation {
   readonly requestId: string;
   readonly functionName: string;
   readonly executionArn: string | undefined;
-  readonly fail: (error: FunctionError) => void;
+  /** In the host's own process: how it fails from outside the handler's promise, by a rejection that nobody awaits. */
+  readonly fail?: (error: FunctionError) => void;
 }
 
 type Write = typeof process.stdout.write;
@@ -29,9 +32,18 @@ export function runAs<T>(invocation: Invocation, body: () => T): T {
 export function log(invocation: Invocation, level: string, message: unknown): void {
   const { functionName, requestId, executionArn } = invocation;
   const time = new Date().toISOString();
-  writeToStdout(
-    `${JSON.stringify({ time, function: functionName, requestId, level, message, executionArn })}\n`,
-  );
+  writeLine(JSON.stringify({ time, function: functionName, requestId, level, message, executionArn }));
+}
+
+/** Writes a line that is not to be captured. */
+export function writeLine(line: string): void {
+  writeToStdout(`${line}\n`);
+}
+
+/** Writes Lambda's last line of an invocation; `began` is of `performance.now()`. */
+export function report(invocation: Invocation, began: number): void {
+  const duration = (performance.now() - began).toFixed(2);
+  log(invocation, "INFO", `REPORT RequestId: ${invocation.requestId} Duration: ${duration} ms`);
 }
 
 /** From now on, what a handler prints becomes log lines. */
@@ -57,7 +69,7 @@ export function captureOutput(): void {
 export function failOnStrayErrors(): void {
   const strayError = (errorType: string, error: unknown) => {
     const invocation = running.getStore();
-    if (invocation) {
+    if (invocation?.fail) {
       invocation.fail({ ...functionError(error), errorType });
     } else {
       console.error(error);
@@ -70,11 +82,10 @@ export function failOnStrayErrors(): void {
   const exit = process.exit.bind(process);
   process.exit = (code) => {
     const invocation = running.getStore();
-    if (!invocation) return exit(code);
-    const status = code ?? process.exitCode ?? 0;
-    const errorMessage = `RequestId: ${invocation.requestId} Error: Runtime exited with error: exit status ${status}`;
-    invocation.fail({ errorType: "Runtime.ExitError", errorMessage });
-    throw new Error(errorMessage);
+    if (!invocation?.fail) return exit(code);
+    const error = exited(invocation.requestId, `exit status ${code ?? process.exitCode ?? 0}`);
+    invocation.fail(error);
+    throw new Error(error.errorMessage);
   };
 }
 

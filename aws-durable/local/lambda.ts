@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { LocalFunction } from "./functions.js";
+import type { ServedFunction } from "./function.js";
 
 const INVOCATIONS = /^\/2015-03-31\/functions\/([^/]+)\/invocations$/;
 const FUNCTION = /^(?:arn:aws:lambda:[^:]+:\d+:function:)?([A-Za-z0-9_-]+)(?::([A-Za-z0-9_$-]+))?$/;
@@ -17,7 +17,7 @@ class ServiceError extends Error {
 }
 
 /** Lambda's Invoke (RequestResponse), plus `GET /health`. */
-export function lambdaServer(functions: LocalFunction[]): Server {
+export function lambdaServer(functions: readonly ServedFunction[]): Server {
   return createServer((request, response) => {
     route(functions, request, response).catch((error: unknown) => {
       const { status, type, message } =
@@ -31,7 +31,7 @@ export function lambdaServer(functions: LocalFunction[]): Server {
 }
 
 async function route(
-  functions: LocalFunction[],
+  functions: readonly ServedFunction[],
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -59,7 +59,10 @@ async function route(
     throw new ServiceError(404, "ResourceNotFoundException", `Function not found: ${identifier}`);
   }
   const qualifier = ownQualifier ?? searchParams.get("Qualifier") ?? undefined;
-  const { requestId, version, result } = await found.invoke(name, qualifier, await readPayload(request));
+  const tenant = request.headers["x-amz-tenant-id"];
+  const tenantId = typeof tenant === "string" ? tenant : undefined;
+  const event = await readPayload(request);
+  const { requestId, version, result } = await found.invoke({ name, qualifier, tenantId, event });
   const headers = { "x-amzn-requestid": requestId, "x-amz-executed-version": version };
   if ("payload" in result) return send(response, 200, result.payload, headers);
   send(response, 200, JSON.stringify(result.error), { ...headers, "x-amz-function-error": "Unhandled" });

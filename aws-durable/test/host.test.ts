@@ -1,7 +1,7 @@
 import { GetItemCommand, DynamoDBClient, PutItemCommand } from "@aws-sdk/client-dynamodb";
 import { type ChildProcessByStdio, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { request as httpRequest } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,6 +12,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vite
 // Inside node_modules, so that the host finds dynalite.
 const BUILD = "node_modules/.test-build";
 const HANDLER = `
+  import { existsSync } from "node:fs";
   let invocations = 0;
   // Common to all execution environments of the process.
   const held = (globalThis.held ??= new Map());
@@ -24,6 +25,7 @@ const HANDLER = `
     exit: () => process.exit(3),
     hang: () => new Promise(() => {}),
     print: () => { console.log("plain %d", 1); console.warn("careful"); process.stdout.write('{"level":"DEBUG","message":"structured"}\\n'); },
+    printAndExit: () => { console.log("last words"); process.exit(1); },
     wait: ({ key }) => new Promise((resolve) => held.set(key, resolve)),
     waitForSigterm: () => {
       console.log("waiting");
@@ -31,6 +33,9 @@ const HANDLER = `
     },
     release: ({ key }) => held.get(key)?.("released") ?? "released nothing",
     env: ({ name }) => process.env[name],
+    kill: () => process.kill(process.pid, "SIGKILL"),
+    spin: () => { for (;;); },
+    waitForFile: async ({ path }) => { while (!existsSync(path)) await new Promise((go) => setTimeout(go, 5)); return "found"; },
   };
   export const handler = async (event, context) => doing[event.do](event, context);
 `;
@@ -73,6 +78,8 @@ async function start(...options: string[]): Promise<Host> {
     data,
     "--function",
     `probe-*=${folder}/handler.mjs`,
+    "--sandboxed-function",
+    `own-*=${folder}/handler.mjs`,
   ];
   const child = spawn(process.execPath, [`${BUILD}/host.mjs`, ...given, ...options], {
     stdio: ["pipe", "pipe", "inherit"],
@@ -95,9 +102,20 @@ async function start(...options: string[]): Promise<Host> {
   return host;
 }
 
-async function invoke(host: Host, event: unknown, name = "probe-1") {
+/** The living processes, each with its parent's number. */
+function processes(): { pid: number; parent: number }[] {
+  const table = execFileSync("ps", ["-A", "-o", "pid=,ppid=,stat="]).toString();
+  return table
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, , state]) => state !== undefined && !state.startsWith("Z"))
+    .map(([pid, parent]) => ({ pid: Number(pid), parent: Number(parent) }));
+}
+
+async function invoke(host: Host, event: unknown, name = "probe-1", headers: Record<string, string> = {}) {
   const response = await fetch(`${host.url}/2015-03-31/functions/${encodeURIComponent(name)}/invocations`, {
     method: "POST",
+    headers,
     body: typeof event === "string" ? event : JSON.stringify(event),
   });
   return {
@@ -178,13 +196,115 @@ describe("an invocation", () => {
   });
 });
 
+describe("an invocation of a sandboxed function", () => {
+  test("tells the handler how it was called", async () => {
+    const host = await start();
+    const answer = await invoke(host, { do: "context" }, "own-1:live", { "x-amz-tenant-id": "t-1" });
+    expect(answer).toMatchObject({ status: 200, error: null, version: "1" });
+    expect(answer.payload).toMatchObject({ functionName: "own-1", functionVersion: "1", tenantId: "t-1" });
+    expect((await invoke(host, { do: "env", name: "AWS_LAMBDA_FUNCTION_NAME" }, "own-2")).payload).toBe(
+      "own-2",
+    );
+  });
+
+  test.each([
+    ["throw", "RangeError", "out of range"],
+    ["reject", "Runtime.UnhandledPromiseRejection", "nobody awaits this"],
+    ["late", "Runtime.UnhandledException", "thrown later"],
+    ["exit", "Runtime.ExitError", "Runtime exited with error: exit status 3"],
+    ["kill", "Runtime.ExitError", "Runtime exited with error: signal: SIGKILL"],
+    ["spin", "Sandbox.Timedout", "Task timed out after 2.00 seconds"],
+  ])("that does %s takes no other with it", async (what, errorType, message) => {
+    const host = await start("--timeout", "2");
+    const path = join(folder, `other-${what}`);
+    const other = what === "spin" ? undefined : invoke(host, { do: "waitForFile", path }, "own-1");
+    await invoke(host, { do: "count" }, "own-1");
+    const failing = invoke(host, { do: what }, "own-1");
+    if (what === "spin") expect((await invoke(host, { do: "count" }, "own-1")).payload).toBe(1);
+    const failed = await failing;
+    expect(failed).toMatchObject({ status: 200, error: "Unhandled", payload: { errorType } });
+    expect(failed.payload["errorMessage"]).toContain(message);
+    // Only a handler that threw keeps its execution environment.
+    const count = what === "throw" || what === "spin" ? 2 : 1;
+    expect((await invoke(host, { do: "count" }, "own-1")).payload).toBe(count);
+    writeFileSync(path, "");
+    expect((await other)?.payload).toBe(other && "found");
+  });
+
+  test("logs what the handler prints, also just before it crashes", async () => {
+    const host = await start();
+    await invoke(host, { do: "print", DurableExecutionArn: "arn:1" }, "own-1");
+    await vi.waitUntil(() => host.lines.some(({ message }) => message === "structured"));
+    for (const line of host.lines.slice(1))
+      expect(line).toMatchObject({ function: "own-1", executionArn: "arn:1" });
+    await invoke(host, { do: "printAndExit" }, "own-1");
+    await vi.waitUntil(() => host.lines.some(({ message }) => message === "last words"));
+  });
+
+  test("runs the bundle as it is now, an ES module or CommonJS", async () => {
+    const bundle = join(folder, "changing.cjs");
+    const write = (text: string, seconds: number) => {
+      writeFileSync(bundle, `module.exports["hand" + "ler"] = async () => ${JSON.stringify(text)};`);
+      utimesSync(bundle, seconds, seconds);
+    };
+    write("before", 1);
+    const host = await start("--sandboxed-function", `changing=${bundle}`);
+    expect((await invoke(host, {}, "changing")).payload).toBe("before");
+    write("after", 2);
+    expect((await invoke(host, {}, "changing")).payload).toBe("after");
+  });
+
+  test("of a bundle without a handler, or without a bundle, says so", async () => {
+    const bundle = join(folder, "empty.mjs");
+    writeFileSync(bundle, "export const other = 1;");
+    const host = await start(
+      "--sandboxed-function",
+      `empty=${bundle}`,
+      "--sandboxed-function",
+      "gone=/nowhere/a.mjs",
+    );
+    const empty = await invoke(host, {}, "empty");
+    expect(empty).toMatchObject({ error: "Unhandled", payload: { errorType: "TypeError" } });
+    expect(empty.payload["errorMessage"]).toContain("exports no function named handler");
+    expect(await invoke(host, {}, "gone")).toMatchObject({ status: 200, error: "Unhandled" });
+  });
+
+  test("goes to the name before a pattern", async () => {
+    const bundle = join(folder, "named.mjs");
+    writeFileSync(bundle, 'export const handler = () => "by name";');
+    const host = await start("--sandboxed-function", `own-named=${bundle}`);
+    expect((await invoke(host, {}, "own-named")).payload).toBe("by name");
+  });
+
+  test("may come in crowds: more than there are processes wait their turn", async () => {
+    const host = await start();
+    const crowd = await Promise.all(Array.from({ length: 40 }, () => invoke(host, { do: "count" }, "own-1")));
+    const counts = crowd.map(({ payload }) => Number(payload));
+    expect(counts.filter((count) => count === 1).length).toBeLessThanOrEqual(16);
+    expect(Math.max(...counts)).toBeGreaterThan(1);
+  });
+
+  test("ends with the host, even one that never yields", async () => {
+    const host = await start();
+    await invoke(host, { do: "count" }, "own-1");
+    const spinning = invoke(host, { do: "spin" }, "own-1").catch(() => undefined);
+    const children = () => processes().filter(({ parent }) => parent === host.process.pid);
+    const pids = (await vi.waitUntil(() => children().length > 0 && children())).map(({ pid }) => pid);
+    const exit = once(host.process, "exit");
+    host.process.kill("SIGTERM");
+    expect(await exit).toEqual([0, null]);
+    await spinning;
+    await vi.waitUntil(() => !processes().some(({ pid }) => pids.includes(pid)));
+  });
+});
+
 describe("the host", () => {
   test("tells its health, and what it can't serve", async () => {
     const host = await start();
     expect(await (await fetch(`${host.url}/health`)).json()).toEqual({
       ok: true,
       pid: host.process.pid,
-      functions: ["probe-*"],
+      functions: ["probe-*", "own-*"],
     });
     expect(await invoke(host, {}, "other")).toMatchObject({
       status: 404,

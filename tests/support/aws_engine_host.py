@@ -84,10 +84,10 @@ def _do(item: Mapping[str, Any], context: DurableContext) -> Any:
         case "child":
             return context.run_in_child_context(lambda child: child.step(step, name="inner"), name=name)
         case "invoke":
-            config = InvokeConfig(tenant_id=item.get("tenant"))
-            return context.invoke(item["function"], item.get("input"), name=item.get("name"), config=config)
+            tenant: InvokeConfig[Any, Any] = InvokeConfig(tenant_id=item.get("tenant"))
+            return context.invoke(item["function"], item.get("input"), name=item.get("name"), config=tenant)
         case "function":
-            return context.lambda_context.function_name
+            return getattr(context.lambda_context, "function_name", None)
         case "fail":
             raise ValueError(item.get("message", "the plan says so"))
     raise ValueError(f"unknown operation {item['do']}")
