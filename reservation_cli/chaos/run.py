@@ -1,0 +1,156 @@
+"""One chaos run from its plan to what was found: warm up, kill, wait until all has ended, ask everybody."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from reservation_cli.chaos import collecting
+from reservation_cli.chaos.callers import Call, Callers
+from reservation_cli.chaos.ground import Ground
+from reservation_cli.chaos.pace import Pace
+from reservation_cli.domain.chaos import Booking, Chaos, Kill, Plan, Strike
+from reservation_cli.domain.chaos_plan import hit, strikes, warm_up
+from reservation_cli.domain.chaos_verdict import aftermaths, waiting
+from reservation_cli.domain.reservation import whole_ms
+from reservation_cli.domain.timeline import ENDED, Timeline
+from reservation_cli.errors import PlatformError, ResvError
+
+#: How far it is: what is done, how much of it, of how much, and more words.
+Progress = Callable[[str, float, float, str], None]
+
+#: After it was due, and an engine was back, one that has not ended is lost.
+PATIENCE_SECONDS = 30.0
+_LOOK_SECONDS = 0.1
+_WARM_UP = -1
+
+
+@dataclass
+class _State:
+    """What a run has come to, so that it can be broken off at any moment."""
+
+    callers: Callers
+    begun: datetime
+    pace: Pace = field(default_factory=Pace)
+    kills: list[Kill] = field(default_factory=list)
+    interrupted: bool = False
+
+
+def measure(plan: Plan, ground: Ground, progress: Progress) -> tuple[Chaos, tuple[Timeline, ...]]:
+    """What was found, and the lanes worth drawing: of each process, what its worst kill kept waiting longest.
+
+    Ctrl-C ends it early: what was found until then is in the result, which says so; a second one is raised. Raises
+    PlatformError when the stack cannot be brought back at all.
+    """
+    begun = time.monotonic()
+    state = _State(Callers(ground.clients), datetime.now(UTC))
+    try:
+        _warm_up(plan, ground, state, progress)
+        for strike in strikes(plan):
+            progress("killing", strike.number, plan.kills, f"{strike.victim}, {strike.moment}")
+            _strike(plan, ground, state, strike)
+        progress("waiting for the last holds", 0, 1, "")
+        state.callers.join()
+        _until_over(ground, state, state.callers.calls)
+    except KeyboardInterrupt:
+        state.interrupted = True
+        ground.revive()
+    finally:
+        state.callers.stop()
+    calls = list(state.callers.calls)
+    found, lanes = collecting.bookings(
+        ground, calls, state.begun, lambda done: progress("asking everybody", done, len(calls), "")
+    )
+    chaos = Chaos(
+        plan=plan,
+        begun=whole_ms(state.begun),
+        seconds=round(time.monotonic() - begun, 3),
+        kills=tuple(state.kills),
+        bookings=tuple(found),
+        interrupted=state.interrupted,
+    )
+    return chaos, _exemplars(chaos, lanes)
+
+
+def _warm_up(plan: Plan, ground: Ground, state: _State, progress: Progress) -> None:
+    progress("warming up", 0, 1, "")
+    calls = state.callers.send(warm_up(plan), _WARM_UP)
+    _until_over(ground, state, calls)
+    _learn(ground, state, calls)
+
+
+def _strike(plan: Plan, ground: Ground, state: _State, strike: Strike) -> None:
+    pid = ground.find(strike.victim, strike.where)
+    anchor, seconds = state.pace.aim(strike.platform, strike.moment, strike.where, plan.hold_seconds)
+    calls = state.callers.send(strike.asks, strike.number)
+    at = time.time() + seconds
+    if anchor != "sent":
+        at = _moment(ground, strike, calls, anchor) + seconds
+    time.sleep(max(0.0, at - time.time()))
+    killed = ground.kill(pid)
+    state.kills.append(
+        Kill(strike.number, strike.victim, strike.moment, hit(plan, strike.victim), pid, whole_ms(killed))
+    )
+    state.callers.send(strike.probes, strike.number, probes=True)
+    if strike.victim == "supervisor":
+        ground.revive()  # nobody else would: the next command does it
+    group = [call for call in calls if call.ask.hold_seconds == plan.hold_seconds]
+    _until_over(ground, state, group)
+    _learn(ground, state, [call for call in group if not call.ask.rivals])
+
+
+def _moment(ground: Ground, strike: Strike, calls: Sequence[Call], anchor: str) -> float:
+    """When the reservation that is aimed at was held, or is due, in epoch seconds."""
+    aimed = next(call for call in calls if call.ask.platform == strike.platform)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        if aimed.accepted:
+            if anchor == "held":
+                return aimed.accepted.timestamp()
+            lane = ground.clients[strike.platform].timeline(aimed.ref)
+            if lane.hold is not None and lane.due is not None:
+                return lane.due.timestamp()
+        time.sleep(0.01)
+    raise PlatformError(f"{aimed.ask.reservation_id} was not held in {PATIENCE_SECONDS:.0f} s, before any kill.")
+
+
+def _until_over(ground: Ground, state: _State, calls: Sequence[Call]) -> None:
+    """Wait until those of `calls` that were accepted have ended, or should have long ago."""
+    deadline = time.monotonic() + PATIENCE_SECONDS + max((call.ask.hold_seconds for call in calls), default=0)
+    while time.monotonic() < deadline:
+        time.sleep(_LOOK_SECONDS)
+        try:
+            known = collecting.listed(ground.clients, state.begun)
+        except ResvError:
+            continue  # the engine is on its way back
+        if all(known.get(collecting.key(call)) in ENDED for call in calls):
+            return
+
+
+def _learn(ground: Ground, state: _State, calls: Sequence[Call]) -> None:
+    """What undisturbed reservations tell of how long things take; those that a kill has hit are left out."""
+    bodies = collecting.by_step(ground.bodies())
+    for call in calls:
+        try:
+            lane = ground.clients[call.ask.platform].timeline(call.ref)
+        except ResvError:
+            continue
+        booking = collecting.booking(call, lane, None, bodies)
+        last = state.kills[-1].at if state.kills else None
+        if not (last and booking.held and booking.sent <= last and (booking.finalized or last) >= last):
+            state.pace.learn(booking)
+
+
+def _exemplars(chaos: Chaos, lanes: dict[str, Timeline]) -> tuple[Timeline, ...]:
+    found = [one for one in aftermaths(chaos) if one.recovered_ms is not None]
+    chosen: dict[str, Booking] = {}
+    for victim in chaos.plan.victims:
+        worst = max(
+            (one for one in found if one.kill.victim == victim), key=lambda one: one.recovered_ms or 0, default=None
+        )
+        booking = waiting(chaos, worst.kill) if worst else None
+        if booking is not None:
+            chosen[booking.ask.reservation_id] = booking
+    return tuple(lanes[name] for name in chosen if name in lanes)

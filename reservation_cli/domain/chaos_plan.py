@@ -1,0 +1,98 @@
+"""What a chaos run will do, drawn from its seed: which process is killed when, and who reserves what around it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+
+from reservation_cli.domain.chaos import HIT, Action, Ask, Moment, Plan, Strike, Victim
+from reservation_cli.domain.reservation import Platform
+
+#: Of each group, on each platform that a kill hits: two left alone, one confirmed, one cancelled, and two rivals.
+_ALONE = 2
+_ACTIONS: tuple[Action, ...] = ("confirm", "cancel")
+_RIVALS = 2
+#: Every so many kills one reservation on each platform is held so many times as long, and lives through several.
+_LONG_EVERY, _LONG_TIMES = 5, 6
+#: Within the hold, so that a confirmation is neither before it nor too late, unless a kill comes between.
+_EARLIEST, _LATEST = 0.2, 0.7
+_WARM_UP = -1
+
+
+def strikes(plan: Plan) -> tuple[Strike, ...]:
+    """All kills in their order; the same for the same plan.
+
+    Each process and each moment comes equally often: of as many kills in a row as there are processes, each
+    process is killed once.
+    """
+    draw = Random(plan.seed)  # noqa: S311 - it is to be repeatable
+    pairs = _pairs(plan, draw)
+    return tuple(_strike(plan, draw, number, *next(pairs)) for number in range(plan.kills))
+
+
+def warm_up(plan: Plan) -> tuple[Ask, ...]:
+    """The reservations that are made before the first kill, to learn how long everything takes; judged, too."""
+    draw = Random(f"{plan.seed} warm-up")  # noqa: S311
+    return tuple(ask for platform in plan.platforms for ask in _group(plan, draw, _WARM_UP, platform, 1))
+
+
+def victims(plan: Plan) -> tuple[Victim, ...]:
+    """Those that one of the plan's platforms stands still without."""
+    return tuple(victim for victim in plan.victims if any(platform in plan.platforms for platform in HIT[victim]))
+
+
+def hit(plan: Plan, victim: Victim) -> tuple[Platform, ...]:
+    """The platforms of the plan that stand still without `victim`."""
+    return tuple(platform for platform in plan.platforms if platform in HIT[victim])
+
+
+def _pairs(plan: Plan, draw: Random) -> Iterator[tuple[Victim, Moment]]:
+    """Every pair once, then again: in rounds in which each process has its turn, with as many moments as there are."""
+    while True:
+        chosen, moments = list(victims(plan)), list(plan.moments)
+        draw.shuffle(chosen)
+        draw.shuffle(moments)
+        for shift in range(len(moments)):
+            turn = [(victim, moments[(index + shift) % len(moments)]) for index, victim in enumerate(chosen)]
+            draw.shuffle(turn)
+            yield from turn
+
+
+def _strike(plan: Plan, draw: Random, number: int, victim: Victim, moment: Moment) -> Strike:
+    platforms = hit(plan, victim)
+    asks = [ask for platform in platforms for ask in _group(plan, draw, number, platform, plan.hold_seconds)]
+    if number % _LONG_EVERY == 0:
+        asks += [_long(plan, draw, number, platform) for platform in plan.platforms]
+    probes = [
+        Ask(_id(number, platform, "probe"), platform, f"P{number}", plan.hold_seconds, draw.choice(plan.strategies))
+        for platform in platforms
+    ]
+    return Strike(number, victim, moment, draw.random(), draw.choice(platforms), tuple(asks), tuple(probes))
+
+
+def _group(plan: Plan, draw: Random, number: int, platform: Platform, hold: int) -> Iterator[Ask]:
+    """Two alone, one to be confirmed, one to be cancelled, two rivals, and one for the seat that all groups want."""
+
+    def ask(name: str, seat: str, *, rivals: bool = False, action: Action | None = None) -> Ask:
+        after = draw.uniform(_EARLIEST, _LATEST)
+        strategy = draw.choice(plan.strategies)
+        return Ask(_id(number, platform, name), platform, seat, hold, strategy, rivals, action, round(after, 3))
+
+    for index in range(_ALONE):
+        yield ask(f"alone{index}", f"A{number}-{index}")
+    for action in _ACTIONS:
+        yield ask(action, f"A{number}-{action}", action=action)
+    for index in range(_RIVALS):
+        # One of them is confirmed if it gets the seat: a second holder would be a double booking for good.
+        yield ask(f"rival{index}", f"R{number}", rivals=True, action="confirm" if index == 0 else None)
+    yield ask("hot", "HOT", rivals=True)
+
+
+def _long(plan: Plan, draw: Random, number: int, platform: Platform) -> Ask:
+    hold, strategy = plan.hold_seconds * _LONG_TIMES, draw.choice(plan.strategies)
+    return Ask(_id(number, platform, "long"), platform, f"L{number}", hold, strategy)
+
+
+def _id(number: int, platform: Platform, name: str) -> str:
+    prefix = "warmup" if number == _WARM_UP else f"k{number:04d}"
+    return f"{prefix}-{platform}-{name}"
