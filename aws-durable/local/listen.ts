@@ -27,7 +27,8 @@ function refuseWebPages(server: Server): void {
   const listeners = server.listeners("request") as ((req: IncomingMessage, res: ServerResponse) => void)[];
   server.removeAllListeners("request");
   server.on("request", (request: IncomingMessage, response: ServerResponse) => {
-    if (request.headers.origin === undefined && LOOPBACK_HOST.test(request.headers.host ?? "")) {
+    const { host = "", origin, "sec-fetch-site": site = "none" } = request.headers;
+    if (LOOPBACK_HOST.test(host) && origin === undefined && site === "none") {
       for (const listener of listeners) listener(request, response);
     } else {
       response.writeHead(403, { "content-type": "text/plain", connection: "close" });

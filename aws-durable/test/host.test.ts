@@ -317,18 +317,22 @@ describe("the host", () => {
     });
   });
 
-  test.each([{ host: "evil.example" }, { host: "127.0.0.1", origin: "https://evil.example" }])(
-    "refuses web pages: %j",
-    async (headers) => {
-      const host = await start();
-      for (const url of [`${host.url}/health`, host.dynamodbUrl]) {
-        const call = httpRequest(url, { headers }).end();
-        const [response] = (await once(call, "response")) as [{ statusCode: number; resume: () => void }];
-        response.resume();
-        expect(response.statusCode).toBe(403);
-      }
-    },
-  );
+  test.each([
+    { host: "evil.example" },
+    { host: "0.0.0.0" },
+    { host: "[::1]" },
+    { host: "127.0.0.1", origin: "https://evil.example" },
+    { host: "127.0.0.1", origin: "null" },
+    { host: "127.0.0.1", "sec-fetch-site": "cross-site" },
+  ])("refuses web pages: %j", async (headers) => {
+    const host = await start();
+    for (const url of [`${host.url}/health`, host.dynamodbUrl]) {
+      const call = httpRequest(url, { headers }).end();
+      const [response] = (await once(call, "response")) as [{ statusCode: number; resume: () => void }];
+      response.resume();
+      expect(response.statusCode).toBe(403);
+    }
+  });
 
   test("keeps the seats table through a kill", async () => {
     const credentials = { accessKeyId: "test", secretAccessKey: "test" };

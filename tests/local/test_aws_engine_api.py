@@ -519,6 +519,8 @@ def test_health_tells_what_runs_and_who_asked_last(pair: Local, caller: Caller) 
         {"Host": "127.0.0.1.evil.example"},
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
     ],
 )
 def test_strangers_are_refused(pair: Local, headers: dict[str, str]) -> None:

@@ -136,7 +136,8 @@ class RequestHandler(BaseHTTPRequestHandler):
         if _LOCAL_HOST.fullmatch(host) is None:
             raise ApiError(403, "AccessDeniedException", "This endpoint answers to 127.0.0.1 and localhost only")
         own = [f"http://{name}:{self.server.server_address[1]}" for name in _LOCAL_NAMES]
-        if origin is not None and origin not in own:
+        site = self.headers.get("Sec-Fetch-Site", "none")
+        if (origin is not None and origin not in own) or site not in ("none", "same-origin"):
             raise ApiError(403, "AccessDeniedException", "This endpoint does not answer web pages")
 
     def _health(self) -> Response:
