@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-import json
+import re
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ from reservation_cli.commands import (
 from reservation_cli.domain.reservation import InvalidInputError
 from reservation_cli.errors import Interrupted, ResvError, UsageError
 from reservation_cli.options import Connect, Surroundings
-from reservation_cli.output import flush_quietly, plain
+from reservation_cli.output import flush_quietly, json_text, plain
 from reservation_cli.platforms import connect
 
 app = typer.Typer(
@@ -91,6 +91,8 @@ for _command in (
 
 
 _INTERRUPTED = Interrupted("Interrupted.", hint="Whatever was reserved goes on: resv status last")
+#: A value that is longer than any that is right: an ARN has some 200 characters.
+_ENDLESS, _SHORT = re.compile(r"\S{400,}"), 100
 #: What a stdout says that nothing can be written to: a full disk, a quota, a closed descriptor, an I/O error.
 _UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EBADF, errno.EIO})
 
@@ -142,12 +144,17 @@ def _usage(error: typer.TyperException) -> ResvError:
     return UsageError(" ".join(str(message).split()), hint=f"`{command} --help` shows how it is used.")
 
 
+def _told(text: str) -> str:
+    """One line of it, without what a terminal would obey; of what nobody would read whole, the beginning."""
+    return _ENDLESS.sub(lambda word: f"{word[0][:_SHORT]}…", plain(text, ""))
+
+
 def _fail(error: ResvError, as_json: bool) -> int:
     # Some of it was said by a platform: it is to be one line, and to leave the terminal as it is.
-    message, hint = plain(error.message), plain(error.hint) if error.hint else None
+    message, hint = _told(error.message), _told(error.hint) if error.hint else None
     if as_json:
         body = {"error": {"code": error.code, "message": message, "hint": hint}}
-        text = json.dumps(body, ensure_ascii=False)
+        text = json_text(body)
     else:
         text = f"Error: {message}" + (f"\nHint: {hint}" if hint else "")
     print(text, file=sys.stderr)  # noqa: T201 - the error boundary

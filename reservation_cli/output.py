@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -14,15 +15,31 @@ from reservation_cli.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-#: What a tab is to a log; other control characters would move the cursor or ring the bell.
-_KEPT = "\t"
+#: Control and format characters, halves of characters, and breaks of lines: those of other people's texts would move
+#: the cursor, ring the bell, turn the direction of writing, or stop the encoder.
+_OBEYED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+
+#: No terminal has as many columns as take so many digits.
+_DIGITS = 6
 
 View = Callable[[int], "RenderableType"]
 
 
-def plain(text: str) -> str:
-    """`text` without control characters, each a space instead."""
-    return "".join(sign if sign.isprintable() or sign in _KEPT else " " for sign in text)
+def plain(text: str, kept: str = "\t") -> str:
+    """`text` without what a terminal would obey, each such sign a space instead; those in `kept` stay."""
+    if text.isprintable():
+        return text
+    return "".join(sign if sign in kept or unicodedata.category(sign) not in _OBEYED else " " for sign in text)
+
+
+def json_text(value: Mapping[str, object], indent: int | None = None) -> str:
+    """`value` as JSON; what a terminal would obey is escaped, which is the same to whoever reads it as JSON."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    if text.isprintable():
+        return text
+    return "".join(
+        sign if sign == "\n" or unicodedata.category(sign) not in _OBEYED else json.dumps(sign)[1:-1] for sign in text
+    )
 
 
 class Output:
@@ -34,15 +51,15 @@ class Output:
 
     def data(self, value: Mapping[str, object]) -> None:
         """One JSON document on stdout."""
-        print(json.dumps(value, ensure_ascii=False, indent=2), flush=True)  # noqa: T201 - the sink itself
+        print(json_text(value, indent=2), flush=True)  # noqa: T201 - the sink itself
 
     def line(self, value: Mapping[str, object]) -> None:
         """One line of NDJSON on stdout."""
-        print(json.dumps(value, ensure_ascii=False), flush=True)  # noqa: T201 - the sink itself
+        print(json_text(value), flush=True)  # noqa: T201 - the sink itself
 
     def text(self, value: str) -> None:
-        """Plain text on stdout, as it is."""
-        print(value, flush=True)  # noqa: T201 - the sink itself
+        """Plain text on stdout, of one line or of several."""
+        print(plain(value, "\t\n"), flush=True)  # noqa: T201 - the sink itself
 
     def view(self, view: View) -> None:
         """A drawing on stdout."""
@@ -56,7 +73,7 @@ class Output:
 
     def note(self, message: str) -> None:
         """A line of progress, a hint or a warning, on stderr."""
-        print(message, file=sys.stderr, flush=True)  # noqa: T201 - the sink itself
+        print(plain(message, "\t\n"), file=sys.stderr, flush=True)  # noqa: T201 - the sink itself
 
     def ask(self, question: str) -> bool:
         """The answer of the person at the terminal, No unless it is yes; UsageError when there is none to ask."""
@@ -119,13 +136,14 @@ class Output:
             yield draw
 
     def _console(self, *, stderr: bool = False) -> Console:
-        from rich.console import Console  # deferred: 30 ms that --json does not need
+        from reservation_cli.render.terminal import PlainConsole  # deferred: rich, 30 ms that --json does not need
 
         width = self._environ.get("COLUMNS", "")
-        fixed = int(width) if width.isascii() and width.isdigit() and int(width) > 0 else None
+        is_number = width.isascii() and width.isdigit() and len(width) < _DIGITS
+        fixed = int(width) if is_number and int(width) > 0 else None
         if fixed is None and not (sys.stderr if stderr else sys.stdout).isatty():
             fixed = 80
-        return Console(highlight=False, stderr=stderr, width=fixed, _environ=dict(self._environ))
+        return PlainConsole(highlight=False, stderr=stderr, width=fixed, _environ=dict(self._environ))
 
 
 def flush_quietly() -> None:

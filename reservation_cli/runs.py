@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reservation_cli.domain import json_text
 from reservation_cli.domain.record import NewerSchemaError, run_as_json, run_from_json
 from reservation_cli.domain.reservation import InvalidInputError, whole_ms
 from reservation_cli.domain.run import Run, RunKind
@@ -21,6 +22,7 @@ from reservation_cli.store import unwritable
 
 if TYPE_CHECKING:
     from reservation_cli.domain.benchmark import Bench
+    from reservation_cli.domain.chaos import Chaos
 
 FOLDER = "runs"
 _KINDS = ("compare", "bench", "chaos")
@@ -28,7 +30,11 @@ _ENDING = ".json"
 
 
 def made(
-    kind: RunKind, lanes: Sequence[Timeline], configuration: Mapping[str, object], bench: Bench | None = None
+    kind: RunKind,
+    lanes: Sequence[Timeline],
+    configuration: Mapping[str, object],
+    bench: Bench | None = None,
+    chaos: Chaos | None = None,
 ) -> Run:
     """The run of now, with its id and its surroundings. `configuration` is what was asked for."""
     from reservation_cli.software import host, software  # deferred: what only a recording needs
@@ -43,6 +49,7 @@ def made(
         software=software(),
         host=host(),
         bench=bench,
+        chaos=chaos,
     )
 
 
@@ -63,7 +70,7 @@ def text(run: Run) -> str:
 
 def is_named(home: Path, name: str) -> bool:
     """Whether `name` is a run (a file, or the id of one recorded here) and neither a reservation nor an ARN."""
-    return not name.startswith("arn:") and (name.endswith(_ENDING) or os.sep in name or _file(home, name).is_file())
+    return not name.startswith("arn:") and (name.endswith(_ENDING) or os.sep in name or _is_file(_file(home, name)))
 
 
 def find(home: Path, name: str) -> Run:
@@ -77,13 +84,13 @@ def find(home: Path, name: str) -> Run:
             raise NotFoundError("No run has been recorded here yet.", hint="Make one: resv compare")
         return load(newest)
     recorded = _file(home, name)
-    return load(recorded if recorded.is_file() else Path(name))
+    return load(recorded if _is_file(recorded) else Path(name))
 
 
 def load(path: Path) -> Run:
     """The run in a file; raises as `find` does."""
     try:
-        run = run_from_json(json.loads(path.read_text(encoding="utf-8")))
+        run = run_from_json(json_text.loads(path.read_text(encoding="utf-8")))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise NotFoundError(f"There is no run {path}.", hint="`resv runs` lists what was recorded here.") from error
     except OSError as error:
@@ -112,6 +119,11 @@ def listed(home: Path, limit: int) -> Iterator[tuple[Path, Run | ResvError]]:
 
 def _file(home: Path, name: str) -> Path:
     return home / FOLDER / f"{name}{_ENDING}"
+
+
+def _is_file(path: Path) -> bool:
+    # Path.is_file raises for a name that is too long.
+    return os.path.isfile(path)
 
 
 def _files(home: Path) -> Iterator[Path]:

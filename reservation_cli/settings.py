@@ -95,7 +95,8 @@ def _stage(environ: Mapping[str, str]) -> str | None:
 
 def _port(environ: Mapping[str, str], name: str, default: int) -> int:
     value = environ.get(name, str(default))
-    if not (value.isascii() and value.isdigit() and 1 <= int(value) <= 65535):
+    # Python refuses to make a number of thousands of digits.
+    if not (value.isascii() and value.isdigit() and len(value) < 20 and 1 <= int(value) <= 65535):
         raise UsageError(f"{name} must be a port from 1 to 65535, not {value!r}.", hint=_WHERE)
     return int(value)
 

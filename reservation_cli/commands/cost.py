@@ -106,3 +106,5 @@ def _prices(name: str | None) -> Prices:
         raise UsageError(f"{name}: It is no text in UTF-8.", hint=hint, code="prices") from error
     except InvalidInputError as error:
         raise UsageError(f"{name}: {error}", hint=hint, code="prices") from error
+    except ValueError as error:  # a NUL in the name
+        raise UsageError(f"{name!r} is no name of a file.", hint=hint) from error

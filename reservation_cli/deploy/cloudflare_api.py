@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,6 +9,7 @@ from types import TracebackType
 
 import httpx
 
+from reservation_cli.domain import json_text
 from reservation_cli.errors import NotConfiguredError, PlatformError
 from reservation_cli.platforms.cloudflare_answers import no_answer, retry_after
 from reservation_cli.platforms.cloudflare_errors import CREDENTIALS_HINT, PERMISSIONS, refusal
@@ -172,7 +172,7 @@ def _only_one(accounts: Sequence[Mapping[str, object]]) -> str:
 
 def _result(status: int, text: str, asked: str, wait: float | None) -> object:
     try:
-        body = json.loads(text)
+        body = json_text.loads(text)
     except ValueError:
         body = None
     if status >= 400:

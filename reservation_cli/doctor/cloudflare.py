@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from reservation_cli.doctor.check import AGAIN, Check, attempt, lacking, refused
 from reservation_cli.doctor.tools import wrangler_folder
+from reservation_cli.domain import json_text
 from reservation_cli.domain.deployment import CloudflareDeployment
 from reservation_cli.errors import NotConfiguredError, ResvError
 from reservation_cli.lanes import together
@@ -198,7 +199,7 @@ def _problem(url: str, environ: Mapping[str, str]) -> str:
 
 def _is_ours(answer: httpx.Response) -> bool:
     try:
-        body = answer.json()
+        body = json_text.loads(answer.content)
     except ValueError:
         return False
     return answer.is_success and isinstance(body, dict) and body.get("service") == "reservation-workflow"

@@ -19,6 +19,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, ReadTimeoutError
 from botocore.session import Session
 
+from reservation_cli.domain import json_text
 from reservation_cli.domain.arn import parse_arn
 from reservation_cli.domain.deployment import QUALIFIER, AwsDeployment
 from reservation_cli.domain.reservation import (
@@ -428,7 +429,7 @@ def _local_refusal(error: ClientError, label: str) -> ResvError:
 
 def _json(data: bytes) -> Mapping[str, Any]:
     try:
-        body = json.loads(data)
+        body = json_text.loads(data)
     except ValueError as error:
         raise PlatformError(
             "The seats function answered with something that is not JSON.",

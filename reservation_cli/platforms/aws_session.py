@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from botocore.credentials import EnvProvider
 from botocore.exceptions import BotoCoreError
 from botocore.session import Session
 
+from reservation_cli.domain import json_text
 from reservation_cli.errors import NotConfiguredError
 from reservation_cli.local.plan import KEY
 from reservation_cli.platforms.aws_errors import CREDENTIALS_HINT, UnreadableAnswerError, cleaned, translated
@@ -139,6 +139,6 @@ def _require_json(operation_model: OperationModel, response_dict: Mapping[str, A
     if not body and not in_body:
         return
     try:
-        json.loads(body)
+        json_text.loads(body)
     except ValueError as error:
         raise UnreadableAnswerError(operation=operation_model.name) from error

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import httpx
 
+from reservation_cli.domain import json_text
 from reservation_cli.domain.deployment import DEFAULT_STAGE
 from reservation_cli.errors import (
     ConflictError,
@@ -34,7 +35,7 @@ _PAGE_CODE = re.compile(r"[Ee]rror(?:[ _]code)?\"?:?\s*(1\d{3})\b")
 def parsed(response: httpx.Response) -> Mapping[str, object] | None:
     """The JSON object that was answered; None when it is none."""
     try:
-        body = response.json()
+        body = json_text.loads(response.content)
     except ValueError:
         return None
     return body if isinstance(body, Mapping) else None

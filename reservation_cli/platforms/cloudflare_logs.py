@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from reservation_cli.domain import json_text
 from reservation_cli.domain.deployment import CloudflareDeployment
 from reservation_cli.domain.reservation import format_time, parse_time
 from reservation_cli.domain.timeline import Engine
@@ -176,12 +177,15 @@ def objects(lines: Iterable[str]) -> Iterator[Mapping[str, object]]:
     """The JSON objects in a stream of lines, each of one line or of many; other lines are passed over."""
     begun = ""
     for line in lines:
-        if not begun and not line.startswith("{"):
+        if line.startswith("{"):
+            begun = ""  # what was begun before has been broken off: within an object, lines are indented
+        elif not begun:
             continue
         begun += line
         if not line.rstrip().endswith("}"):
             continue
         with suppress(ValueError):
-            value = json.loads(begun)
+            value = json_text.loads(begun)
             begun = ""
-            yield value
+            if isinstance(value, Mapping):
+                yield value

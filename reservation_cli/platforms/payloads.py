@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from reservation_cli.domain import json_text
 from reservation_cli.domain.reservation import (
     DEFAULT_HOLD_SECONDS,
     InvalidInputError,
@@ -51,7 +51,7 @@ def decoded(value: object) -> object:
     if not isinstance(value, str):
         return value
     try:
-        return json.loads(value)
+        return json_text.loads(value)
     except ValueError:
         return value
 

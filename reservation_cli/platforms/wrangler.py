@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from reservation_cli.domain import json_text
 from reservation_cli.errors import NotConfiguredError, PlatformError, ResvError, TimedOutError
 from reservation_cli.local import tool
 from reservation_cli.local.node import Node
@@ -79,7 +80,7 @@ class Wrangler:
         with self._work_folder() as work:
             run = self._run(work, ["auth", "token", "--json"])
         try:
-            told = json.loads(run.stdout)
+            told = json_text.loads(run.stdout)
         except ValueError:
             return None
         if run.code != 0 or not isinstance(told, dict) or told.get("type") not in ("oauth", "api_token"):
@@ -221,7 +222,7 @@ def _records(path: Path) -> Sequence[Mapping[str, object]]:
     records = []
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []:
         with suppress(ValueError):  # one that was cut off tells nothing
-            record = json.loads(line)
+            record = json_text.loads(line)
             if isinstance(record, dict):
                 records.append(record)
     return records
