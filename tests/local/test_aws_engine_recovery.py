@@ -149,6 +149,20 @@ def test_an_execution_stopped_while_its_host_is_away_never_runs(pair: Local, cal
     assert pair.runs("unwanted") == 0
 
 
+def test_a_later_invocation_that_both_were_killed_in_is_repeated(pair: Local, caller: Caller) -> None:
+    arn = caller.start({"do": "wait", "seconds": 1}, {"do": "step", "name": "late", "until": "late-go"})
+    # The engine knows that the step has begun: the handler has seen all that there was.
+    caller.event(arn, "StepStarted")
+    until(lambda: pair.runs("late") or None, "the step")
+    pair.kill_host()
+    pair.kill_engine()
+    pair.start_engine()
+    pair.start_host()
+    until(lambda: pair.runs("late") == 2 or None, "the second run of the step")
+    pair.touch("late-go")
+    assert caller.end(arn)["Status"] == "SUCCEEDED"
+
+
 def test_a_handler_that_always_crashes_fails_the_execution(pair: Local, caller: Caller) -> None:
     arn = caller.start({"do": "step", "name": "doomed", "crashes": 99})
     while caller.status(arn) == "RUNNING":

@@ -27,7 +27,8 @@ class LocalExecution(Execution):
         super().__init__(durable_execution_arn, start_input, operations)
         self.heartbeats: dict[str, datetime] = {}
         self.invocation_errors: dict[str, ErrorObject] = {}
-        # True from the start until an invocation has ended cleanly; a crash in between must invoke again.
+        # True from the start, and from the begin of each invocation, until one has ended cleanly; a crash in between
+        # must invoke again.
         self.invocation_due = True
 
     @property

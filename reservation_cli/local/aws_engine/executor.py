@@ -12,6 +12,7 @@ from threading import Condition
 from typing import TypeVar
 from uuid import uuid4
 
+from aws_durable_execution_sdk_python.execution import DurableExecutionInvocationInput
 from aws_durable_execution_sdk_python.lambda_service import (
     CallbackOptions,
     CallbackTimeoutType,
@@ -241,6 +242,15 @@ class LocalExecutor(Executor):
 
     def _on_lane(self, arn: str, work: Callable[[], T]) -> T:
         return self._registry.submit(arn, CallableTask(work)).result()
+
+    def _begin_invocation(self, execution_arn: str) -> tuple[Execution, DurableExecutionInvocationInput, int] | None:
+        """Also write down that an invocation is due until it has ended: a kill in between must invoke again."""
+        claim = super()._begin_invocation(execution_arn)
+        if claim is not None:
+            execution = self._executions.load(execution_arn)
+            execution.invocation_due = True
+            self._store.save(execution)
+        return claim
 
     def _finish_invocation(
         self,
