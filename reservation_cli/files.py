@@ -41,8 +41,19 @@ def remove_unfinished(path: Path) -> None:
 
 
 def own_folder(path: Path) -> None:
-    """Make a folder that its owner alone may look into, unless there is one. Raises OSError."""
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Make a folder that its owner alone may look into, and what is missing above it. Raises OSError."""
+    try:
+        path.mkdir(mode=0o700, exist_ok=True)
+    except FileNotFoundError:
+        if path.parent == path:
+            raise
+        own_folder(path.parent)
+        path.mkdir(mode=0o700, exist_ok=True)
+
+
+def own_file(path: str, flags: int) -> int:
+    """An opener for `open`: a file that it makes is for its owner alone."""
+    return os.open(path, flags, 0o600)
 
 
 def is_full(error: OSError) -> bool:

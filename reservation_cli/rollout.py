@@ -12,6 +12,7 @@ from reservation_cli.deploy.ways import Choice
 from reservation_cli.domain.deployment import DEFAULT_STAGE, AwsDeployment, Deployment, public_record
 from reservation_cli.domain.reservation import Platform
 from reservation_cli.errors import ConflictError, Interrupted, NotConfiguredError, PlatformError
+from reservation_cli.files import own_folder
 from reservation_cli.local import locks
 from reservation_cli.options import Command
 from reservation_cli.platforms import NAMES
@@ -51,7 +52,7 @@ def alone(me: Command, platform: str, stage: str) -> Iterator[None]:
     home = me.settings.home
     with ExitStack() as held:
         try:
-            home.mkdir(parents=True, exist_ok=True)
+            own_folder(home)
             lock = home / f"deploy-{platform}-{stage}.lock"
             held.enter_context(locks.held(lock, lambda: me.output.note(_ANOTHER)))
         except OSError as error:

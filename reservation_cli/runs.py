@@ -17,7 +17,7 @@ from reservation_cli.domain.reservation import InvalidInputError, whole_ms
 from reservation_cli.domain.run import Run, RunKind
 from reservation_cli.domain.timeline import Timeline
 from reservation_cli.errors import NotFoundError, ResvError, UsageError
-from reservation_cli.files import write_whole
+from reservation_cli.files import own_folder, write_whole
 from reservation_cli.store import unwritable
 
 if TYPE_CHECKING:
@@ -57,8 +57,8 @@ def record(home: Path, run: Run) -> None:
     """Keep the run in RESV_HOME. Raises NotConfiguredError when it cannot be written."""
     folder = home / FOLDER
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_whole(_file(home, run.id), text(run), 0o644)
+        own_folder(folder)
+        write_whole(_file(home, run.id), text(run))
     except OSError as error:
         raise unwritable(home, error) from error
 

@@ -153,7 +153,7 @@ def remember(home: Path, lanes: Sequence[Timeline]) -> None:
 def mark_decision(home: Path) -> None:
     """Tell every `resv` that follows a reservation on this machine that something was decided just now."""
     try:
-        (home / "decided").touch()
+        (home / "decided").touch(mode=0o600)
     except OSError as error:
         raise unwritable(home, error) from error
 

@@ -22,6 +22,7 @@ from reservation_cli.domain.deployment import (
 )
 from reservation_cli.domain.reservation import Platform
 from reservation_cli.errors import ConflictError, NotConfiguredError, UsageError
+from reservation_cli.files import own_folder
 from reservation_cli.local import halves
 from reservation_cli.local.node import Node, find_node
 from reservation_cli.local.plan import LOGS
@@ -181,7 +182,7 @@ def wrangler(settings: Settings, progress: Progress | None) -> Wrangler:
 def _prepared(half: str, settings: Settings, node: Node, progress: Progress) -> Path:
     logs = settings.home / LOGS
     try:
-        logs.mkdir(parents=True, exist_ok=True)
+        own_folder(logs)
     except OSError as error:
         raise store.unwritable(settings.home, error) from error
     return halves.prepare(half, node, settings.environ, logs / f"npm-{half}.log", progress)

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from reservation_cli.errors import NotConfiguredError
+from reservation_cli.files import own_file
 from reservation_cli.local import locks, tool
 from reservation_cli.local.node import Node
 
@@ -160,7 +161,7 @@ def _hash(folder: Path, names: Iterable[str]) -> str:
 def _npm(node: Node, folder: Path, arguments: list[str], environ: Mapping[str, str], log: Path, lock: int) -> None:
     asked = {**node.environ(environ), "npm_config_update_notifier": "false", "NO_COLOR": "1"}
     with (
-        log.open("w", encoding="utf-8") as output,
+        open(log, "w", encoding="utf-8", opener=own_file) as output,
         # It inherits the lock, which so lasts as long as npm does when this process is killed.
         tool.running([*node.npm, *arguments], asked, folder, stdout=output, keep=[lock]) as npm,
     ):

@@ -9,6 +9,7 @@ import os
 import sys
 
 from reservation_cli import settings
+from reservation_cli.files import own_folder
 from reservation_cli.local import halves
 from reservation_cli.local.node import find_node
 
@@ -17,7 +18,7 @@ def main(half: str, *arguments: str) -> None:
     """Become npm in the half's folder."""
     known = settings.load()
     node = find_node(known.environ)
-    (known.home / "logs").mkdir(parents=True, exist_ok=True)
+    own_folder(known.home / "logs")
     log = known.home / "logs" / "npm.log"
     folder = halves.prepare(half, node, known.environ, log, lambda line: print(line, file=sys.stderr))  # noqa: T201
     os.chdir(folder)

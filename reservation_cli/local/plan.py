@@ -57,7 +57,9 @@ class Plan(NamedTuple):
 def write(plan: Plan, path: Path) -> None:
     """Writes `plan` as JSON. Nothing secret is in it; the environment is inherited, not written."""
     children = [child._asdict() for child in plan.children]
-    path.write_text(json.dumps(plan._replace(children=())._asdict() | {"children": children}))
+    from reservation_cli.files import write_whole  # deferred: the supervisor, which only reads, starts without it
+
+    write_whole(path, json.dumps(plan._replace(children=())._asdict() | {"children": children}))
 
 
 def read(path: Path) -> Plan:

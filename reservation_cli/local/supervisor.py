@@ -196,6 +196,7 @@ class Report:
 
 def main(home: Path, report: Report, environ: Mapping[str, str]) -> int:
     """Runs the plan in `home` until it is stopped. Exit code 0, or 1 when the stack could not be kept up."""
+    os.umask(0o077)  # what the engines write are somebody's reservations
     log = BoundedLog(home / LOGS / "supervisor.log")
     try:
         lock = _acquire(home / LOCK)
