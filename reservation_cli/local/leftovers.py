@@ -9,6 +9,8 @@ from reservation_cli.local.processes import Process, table
 from reservation_cli.local.reaper import end_groups
 
 NAME = "children.json"
+#: Somebody waits for the next stack, and all that was acknowledged is on disk: wrangler takes seconds to end itself.
+_EXIT_SECONDS = 0.3
 
 
 def record(home: Path, groups: set[int]) -> None:
@@ -35,7 +37,7 @@ def sweep(home: Path) -> int:
         for process in living
         if process.group in recorded and _is_same(leaders.get(process.group), recorded[process.group])
     }
-    end_groups(groups)
+    end_groups(groups, _EXIT_SECONDS)
     (home / NAME).unlink()
     return len(groups)
 

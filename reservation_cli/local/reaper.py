@@ -23,11 +23,11 @@ def signal_group(group: int, number: int) -> bool:
     return True
 
 
-def end_groups(groups: set[int]) -> None:
-    """Ends process groups: TERM, then KILL for what remains after EXIT_SECONDS. Returns when they are gone."""
+def end_groups(groups: set[int], seconds: float = EXIT_SECONDS) -> None:
+    """Ends process groups: TERM, then KILL for what remains after so many seconds. Returns when they are gone."""
     for group in groups:
         signal_group(group, signal.SIGTERM)
-    left = _outlast(groups, EXIT_SECONDS)
+    left = _outlast(groups, seconds)
     for group in left:
         signal_group(group, signal.SIGKILL)
     _outlast(left, 1.0)  # orphans wait for init to collect them, which in a container may never happen

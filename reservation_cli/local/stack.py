@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from reservation_cli.errors import NotConfiguredError, PlatformError, TimedOutError
-from reservation_cli.files import own_file, own_folder
 from reservation_cli.local import locks
 from reservation_cli.local.plan import FORMAT, LOCK, LOGS, PLAN, STACK, USED, Plan, write
 
@@ -78,7 +77,7 @@ def ensure(settings: Settings, progress: Progress) -> Stack:
 def start(home: Path, layout: Callable[[], tuple[Plan, dict[str, str]]], progress: Progress) -> Stack:
     """What `ensure` does, for any plan and environment: `layout` makes them when there is something to start."""
     with _usable(home):
-        own_folder(home / LOGS)
+        (home / LOGS).mkdir(parents=True, exist_ok=True)
         touch(home)
         stack = running(home)
         if stack is not None:
@@ -86,7 +85,7 @@ def start(home: Path, layout: Callable[[], tuple[Plan, dict[str, str]]], progres
             return stack
         waiting = "Another process is starting the local stack; waiting for it…"
         with locks.held(home / STARTING, lambda: progress(waiting)):
-            return _wait_for_other(home, progress) or _launch(home, *layout())
+            return _wait_for_other(home, progress) or _launch(home, layout)
 
 
 def stop(home: Path, progress: Progress) -> bool:
@@ -105,7 +104,7 @@ def stop(home: Path, progress: Progress) -> bool:
 def touch(home: Path) -> None:
     """Marks the stack as used now: it stops by itself when unused for a while."""
     with _usable(home):
-        (home / USED).touch(mode=0o600)
+        (home / USED).touch()
 
 
 @contextmanager
@@ -149,19 +148,21 @@ def _wait_for_other(home: Path, progress: Progress) -> Stack | None:
     return None
 
 
-def _launch(home: Path, plan: Plan, environ: dict[str, str]) -> Stack:
+def _launch(home: Path, layout: Callable[[], tuple[Plan, dict[str, str]]]) -> Stack:
     import subprocess
     import sys
 
     from reservation_cli.local import leftovers
 
+    # Before the plan is made: what is left of the last stack may still have the ports that this one is to have again.
     leftovers.sweep(home)
     (home / STACK).unlink(missing_ok=True)
+    plan, environ = layout()
     write(plan, home / PLAN)
     reading, writing = os.pipe()
     with os.fdopen(reading) as outcome:
         try:
-            with open(home / LOGS / "supervisor.log", "ab", opener=own_file) as log:
+            with (home / LOGS / "supervisor.log").open("ab") as log:
                 subprocess.run(
                     [sys.executable, "-P", "-m", "reservation_cli.local.supervisor", str(home), str(writing)],
                     check=True,  # it goes into the background and ends at once
