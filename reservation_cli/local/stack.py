@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from reservation_cli.errors import NotConfiguredError, PlatformError, TimedOutError
+from reservation_cli.files import own_file, own_folder
 from reservation_cli.local import locks
 from reservation_cli.local.plan import FORMAT, LOCK, LOGS, PLAN, STACK, USED, Plan, write
 
@@ -77,7 +78,7 @@ def ensure(settings: Settings, progress: Progress) -> Stack:
 def start(home: Path, layout: Callable[[], tuple[Plan, dict[str, str]]], progress: Progress) -> Stack:
     """What `ensure` does, for any plan and environment: `layout` makes them when there is something to start."""
     with _usable(home):
-        (home / LOGS).mkdir(parents=True, exist_ok=True)
+        own_folder(home / LOGS)
         touch(home)
         stack = running(home)
         if stack is not None:
@@ -104,7 +105,7 @@ def stop(home: Path, progress: Progress) -> bool:
 def touch(home: Path) -> None:
     """Marks the stack as used now: it stops by itself when unused for a while."""
     with _usable(home):
-        (home / USED).touch()
+        (home / USED).touch(mode=0o600)
 
 
 @contextmanager
@@ -162,7 +163,7 @@ def _launch(home: Path, layout: Callable[[], tuple[Plan, dict[str, str]]]) -> St
     reading, writing = os.pipe()
     with os.fdopen(reading) as outcome:
         try:
-            with (home / LOGS / "supervisor.log").open("ab") as log:
+            with open(home / LOGS / "supervisor.log", "ab", opener=own_file) as log:
                 subprocess.run(
                     [sys.executable, "-P", "-m", "reservation_cli.local.supervisor", str(home), str(writing)],
                     check=True,  # it goes into the background and ends at once
