@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import {
   CallbackError,
   CallbackTimeoutError,
@@ -9,7 +10,13 @@ import {
   withDurableExecution,
 } from "@aws/durable-execution-sdk-js";
 import { describe, parseRequest } from "./reservation.js";
-import type { Decision, ReservationOutput, ReservationRequest, StepResult } from "./reservation.js";
+import type {
+  Decision,
+  Reservation,
+  ReservationOutput,
+  ReservationRequest,
+  StepResult,
+} from "./reservation.js";
 import { ReservationConflict, Seats } from "./seats.js";
 
 const backoff = createRetryStrategy({
@@ -44,7 +51,9 @@ export const handler = withDurableExecution(
       };
     }
 
-    const decision = confirmation ? await awaitConfirmation(confirmation) : await sleep(context, request);
+    const decision = confirmation
+      ? await awaitConfirmation(confirmation, hold)
+      : await sleep(context, request);
 
     const final = await context.step("finalize", () => finalize(request, decision), RETRIES);
     return {
@@ -76,14 +85,26 @@ async function sleep(context: DurableContext, { holdSeconds }: ReservationReques
 }
 
 /** Wakes at once on a confirmation or a cancel. */
-async function awaitConfirmation(confirmation: DurablePromise<string>): Promise<Decision> {
+async function awaitConfirmation(
+  confirmation: DurablePromise<string>,
+  { reservation }: StepResult,
+): Promise<Decision> {
   try {
     return decisionOf(await confirmation);
   } catch (error) {
-    if (error instanceof CallbackTimeoutError) return "expire";
+    if (error instanceof CallbackTimeoutError) {
+      await leaseEnd(reservation);
+      return "expire";
+    }
     if (error instanceof CallbackError) return "cancel";
     throw error;
   }
+}
+
+/** The callback's time began before the hold did: by as much, the hold is not over yet. */
+async function leaseEnd({ expiresAt }: Reservation): Promise<void> {
+  const left = () => Date.parse(expiresAt) - Date.now();
+  while (left() > 0) await setTimeout(left());
 }
 
 /** A signal confirms, unless its payload is `{"action": "cancel"}`. */

@@ -130,6 +130,18 @@ describe("strategy event", () => {
     expect(await seats.confirm(wanted.reservationId)).toMatchObject({ status: "expired" });
   });
 
+  test("a hold that was slow to be made lasts to its end, though its callback has timed out before", async () => {
+    const wanted = { ...event(), holdSeconds: 1 };
+    const hold = Seats.prototype.hold;
+    vi.spyOn(Seats.prototype, "hold").mockImplementationOnce(async function (this: Seats, ...call) {
+      const begun = Date.now();
+      await vi.waitUntil(() => Date.now() - begun > 400);
+      return hold.apply(this, call);
+    });
+    const { expiresAt, expiredAt } = (await run(wanted)).getResult()?.reservation ?? {};
+    expect(Date.parse(expiredAt ?? "")).toBeGreaterThanOrEqual(Date.parse(expiresAt ?? ""));
+  });
+
   test("a failed callback ends in cancelled", async () => {
     const execution = await run(event(), async (runner) => {
       await (await waiting(runner)).sendCallbackFailure({ ErrorMessage: "card refused" });

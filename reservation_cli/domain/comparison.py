@@ -103,7 +103,7 @@ def metrics(timeline: Timeline) -> Metrics:
     decided = timeline.reservation.ended_at if timeline.reservation else None
     woken = hold is not None and hold.kind == "event" and hold.status in ("succeeded", "failed")
     expired = hold is not None and not woken
-    waited_until = hold.end if hold else None
+    due, waited_until = (timeline.due, _wait_end(timeline)) if hold else (None, None)
     if woken and waited_until and first and first.ended:
         # AWS's callback, made before create-hold, can be answered while that still runs: nothing can resume yet.
         waited_until = max(waited_until, first.ended)
@@ -112,8 +112,8 @@ def metrics(timeline: Timeline) -> Metrics:
         first_step_ms=_ms(timeline.started, first.began if first else None),
         create_hold_ms=_ms(*first.body) if first and first.body else None,
         finalize_ms=_ms(*final.body) if final and final.body else None,
-        timer_error_ms=_ms(hold.scheduled_end, began) if hold and expired else None,
-        engine_lateness_ms=_ms(hold.scheduled_end, hold.end) if hold and expired else None,
+        timer_error_ms=_ms(due, began) if expired else None,
+        engine_lateness_ms=_ms(due, waited_until) if expired else None,
         resume_ms=_ms(waited_until, began),
         signal_to_resume_ms=_ms(decided, began) if woken else None,
         overhead_ms=_overhead(timeline),
@@ -152,9 +152,18 @@ def busy_intervals(timeline: Timeline) -> list[tuple[datetime, datetime]]:
     """When the wait or a step body was going on, merged and in order."""
     intervals = [span.body for span in timeline.spans if span.kind == "step" and span.body]
     hold = timeline.hold
-    if hold and hold.start and hold.end:
-        intervals.append((hold.start, hold.end))
+    end = _wait_end(timeline)
+    if hold and hold.start and end:
+        intervals.append((hold.start, end))
     return merged(intervals)
+
+
+def _wait_end(timeline: Timeline) -> datetime | None:
+    """When the wait was over: of an event that did not come, not before the lease, as in Timeline.due."""
+    hold, record = timeline.hold, timeline.reservation
+    if hold and hold.end and hold.status == "timed_out" and record and record.expires_at:
+        return max(hold.end, record.expires_at)
+    return hold.end if hold else None
 
 
 def _overhead(timeline: Timeline) -> float | None:

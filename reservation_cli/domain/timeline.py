@@ -124,10 +124,15 @@ class Timeline:
 
     @property
     def due(self) -> datetime | None:
-        """When the hold ends unless somebody confirms or cancels; None while that is not known."""
-        if self.hold is not None and self.hold.scheduled_end is not None:
-            return self.hold.scheduled_end
-        return self.reservation.expires_at if self.reservation else None
+        """When the hold ends unless somebody confirms or cancels; None while that is not known.
+
+        AWS's callback, made before create-hold, times out before the lease ends, and then the rest is waited for.
+        """
+        lease = self.reservation.expires_at if self.reservation else None
+        timer = self.hold.scheduled_end if self.hold else None
+        if timer and lease and self.hold and self.hold.kind == "event":
+            return max(timer, lease)
+        return timer or lease
 
     @property
     def zero(self) -> tuple[Zero, datetime] | None:

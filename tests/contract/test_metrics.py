@@ -179,10 +179,6 @@ def expected(platform: Platform, way: Way, place: Place | None) -> frozenset[str
     """The metrics that a delay at `place` makes longer."""
     if place is None:
         return frozenset()
-    if (platform, way, place) == ("aws", "timed out", "create"):
-        # The lanes differ here, and the metrics tell so: the callback is made before create-hold, so that its time
-        # runs already, and the execution does not end later.
-        return frozenset({"create_hold_ms"})
     return SHOWN[place] & TOLD[way]
 
 

@@ -145,3 +145,20 @@ def test_like_for_like() -> None:
     cloudflare, aws = timelines.expired()
     assert not like_for_like([cloudflare, replace(aws, request=timelines.request(hold=10))])
     assert like_for_like([])
+
+
+def test_a_callback_that_times_out_before_the_lease_ends_is_waited_for_until_then() -> None:
+    lane = timelines.confirmed()[1]
+    assert lane.reservation is not None
+    lease = lane.reservation.expires_at
+    assert lease == at(900_017)
+    wait, create, final = lane.spans
+    timed_out = replace(wait, end=at(900_012), status="timed_out")
+    assert timed_out.scheduled_end == at(900_009)
+    late = replace(final, start=at(900_020), began=at(900_021), ended=at(900_029), end=at(900_030))
+    expired = replace(lane.reservation, status="expired", ended_at=at(900_025))
+    found = metrics(
+        replace(lane, spans=(timed_out, create, late), outcome="expired", reservation=expired, ended=at(900_033))
+    )
+    assert (found.timer_error_ms, found.engine_lateness_ms, found.resume_ms) == (4.0, 0.0, 4.0)
+    assert found.overhead_ms == (9 - 4) + (21 - 17) + (33 - 29)
