@@ -9,12 +9,14 @@ from urllib.parse import urlsplit
 from reservation_cli.doctor.check import Check, attempt, lacking, refused
 from reservation_cli.errors import ResvError
 from reservation_cli.lanes import together
-from reservation_cli.local import localhttp, ports, stack
+from reservation_cli.local import limits, localhttp, ports, stack
 from reservation_cli.local.stack import Stack
 from reservation_cli.settings import Settings
 
 _ENGINE = "aws-durable-execution-sdk-python-testing"
 _ANSWER_SECONDS = 5.0
+#: With fewer reservations at once than that the limit of open files is worth a warning: `resv bench` makes as many.
+_FEW = 1000
 
 
 def local(settings: Settings, needed: bool) -> list[Check]:
@@ -23,6 +25,7 @@ def local(settings: Settings, needed: bool) -> list[Check]:
     running = found if isinstance(found, Stack) else None
     return [
         _engine(needed),
+        _open_files(),
         _port(
             "Cloudflare", "RESV_CLOUDFLARE_PORT", settings.cloudflare_port, running.cloudflare_url if running else None
         ),
@@ -39,6 +42,18 @@ def _engine(needed: bool) -> Check:
             "local", "AWS engine", f"{_ENGINE} is not installed.", "pip install 'reservation-cli[local]'", needed
         )
     return Check("local", "AWS engine", "ok", f"{_ENGINE} {found}", needed=needed)
+
+
+def _open_files() -> Check:
+    """What the stack, started from here, would get: it raises the soft limit to the hard one."""
+    limit = limits.raise_open_files()
+    number = limits.at_once(limit)
+    detail = f"{limit:,} at most, for {number:,} reservations within {limits.BUSY_SECONDS} s."
+    if number < _FEW:
+        return Check(
+            "local", "open files", "warning", detail, f"ulimit -Hn shows the limit; {limits.MOST:,} is plenty."
+        )
+    return Check("local", "open files", "ok", detail)
 
 
 def _port(platform: str, variable: str, wanted: int, url: str | None) -> Check:

@@ -19,7 +19,7 @@ from pathlib import Path
 from selectors import EVENT_READ, DefaultSelector
 from threading import Thread
 
-from reservation_cli.local import locks, plan, reaper
+from reservation_cli.local import limits, locks, plan, reaper
 from reservation_cli.local.groups import Groups
 from reservation_cli.local.keeper import CannotStartError, Keeper
 from reservation_cli.local.logs import BoundedLog
@@ -146,13 +146,18 @@ class Supervisor:
     def _stop_if_idle(self) -> None:
         from reservation_cli.local.use import last_use  # deferred like wake_all
 
+        if not self._is_unused_since((self._home / USED).stat().st_mtime):
+            return  # without a question to the engines, which costs them something
         used = last_use(self._spec.children)
         if used is None:
             return
         used = max(used, (self._home / USED).stat().st_mtime)  # read last: it shows what came meanwhile
-        if time.time() - used > self._spec.idle_seconds:
+        if self._is_unused_since(used):
             self._say(f"stops: not used for {self._spec.idle_seconds / 60:g} minutes, and nothing is unfinished")
             os.kill(os.getpid(), signal.SIGTERM)
+
+    def _is_unused_since(self, moment: float) -> bool:
+        return time.time() - moment > self._spec.idle_seconds
 
     def _end_children(self) -> None:
         for keeper in self._keepers:
@@ -202,6 +207,7 @@ def main(home: Path, report: Report, environ: Mapping[str, str]) -> int:
         lock = _acquire(home / LOCK)
         os.ftruncate(lock, 0)
         os.write(lock, str(os.getpid()).encode())
+        limits.raise_open_files()  # for the children
         Supervisor(plan.read(home / PLAN), environ, report, log).run()
     except (CannotStartError, OSError) as error:
         say(log, f"gives up: {error}")

@@ -10,7 +10,9 @@ from reservation_cli.local import localhttp
 from reservation_cli.local.plan import Child
 from reservation_cli.local.wake import API
 
-_ENDED = {"complete", "errored", "terminated"}
+#: "unknown" is what is left when somebody has asked for an instance that there is not: the engine makes a file for it.
+_ENDED = {"complete", "errored", "terminated", "unknown"}
+_PAGE = 100
 
 
 def last_use(children: Iterable[Child]) -> float | None:
@@ -31,10 +33,10 @@ def _last_use(child: Child) -> float | None:
         return None if health["running"] else _epoch(health["last_request"])
     if child.workflow:
         # Newest first.
-        listing = localhttp.get(child.port, f"{API}/{quote(child.workflow)}/instances?per_page=1", timeout=30)
+        listing = localhttp.get(child.port, f"{API}/{quote(child.workflow)}/instances?per_page={_PAGE}", timeout=30)
         if set(listing["result_info"]["status_counts"]) - _ENDED:
             return None
-        return max((_epoch(instance["created_on"]) for instance in listing["result"]), default=0.0)
+        return max((_epoch(instance.get("created_on")) for instance in listing["result"]), default=0.0)
     return 0.0
 
 

@@ -42,6 +42,7 @@ Tools
 
 Local stack
   ✓ AWS engine       aws-durable-execution-sdk-python-testing 1.4.0
+  ✓ open files       N at most, for N reservations within 10 s.
   ✓ Cloudflare port  NNNNN is free.
   ✓ AWS port         NNNNN is free.
   – stack            Not running; the first command that needs it starts it.
@@ -101,7 +102,12 @@ def test_a_machine_with_nothing_configured(monkeypatch: pytest.MonkeyPatch, caps
         monkeypatch.undo()
     assert (code, err) == (0, "")
     assert max(map(len, out.splitlines())) <= 80
-    for pattern, name in ((root, "/tmp/dROOTROOT"), (r"\b\d{5}\b", "NNNNN"), (r"[\d.]+ GB", "N GB")):
+    for pattern, name in (
+        (root, "/tmp/dROOTROOT"),
+        (r"\b\d{5}\b", "NNNNN"),
+        (r"[\d.]+ GB", "N GB"),
+        (r"[\d,]+ (at most|res)", r"N \1"),
+    ):
         out = re.sub(pattern, name, out)
     assert out == NOTHING_CONFIGURED
 

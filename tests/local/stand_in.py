@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -22,13 +23,18 @@ class Handler(BaseHTTPRequestHandler):
         with (self.folder / "asked").open("a") as asked:
             asked.write(".")
         health = self.folder / "health"
-        body = health.read_bytes() if health.exists() else json.dumps({"pid": os.getpid()}).encode()
+        body = health.read_bytes() if health.exists() else json.dumps(facts()).encode()
         self.send_response(200)
         self.end_headers()
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
         return
+
+
+def facts() -> dict[str, int]:
+    """What a test may want to know of this process."""
+    return {"pid": os.getpid(), "open_files": resource.getrlimit(resource.RLIMIT_NOFILE)[0]}
 
 
 def main() -> None:

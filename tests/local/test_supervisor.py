@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import stat
 import subprocess
@@ -17,7 +18,7 @@ from typing import Any
 import pytest
 
 from reservation_cli.errors import NotConfiguredError, PlatformError
-from reservation_cli.local import leftovers, localhttp, ports, processes, stack
+from reservation_cli.local import leftovers, limits, localhttp, ports, processes, stack
 from reservation_cli.local.halves import PACKAGE
 from reservation_cli.local.plan import Child, Plan
 from reservation_cli.local.stack import Stack
@@ -191,6 +192,19 @@ def test_children_end_with_a_supervisor_that_was_killed(lab: Lab) -> None:
     os.kill(up.pid, signal.SIGKILL)
     until(lambda: not any(alive(pid) for pid in lab.pids()), "the reaper's work")
     assert stack.running(lab.home) is None
+
+
+def test_children_may_open_as_many_files_as_the_system_allows(lab: Lab) -> None:
+    """Cloudflare's engine needs nine for each reservation; shells give 256 (macOS) or 1,024 by default."""
+    child = lab.add("child")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    try:
+        lab.up()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    allowed = limits.MOST if hard == resource.RLIM_INFINITY else min(hard, limits.MOST)
+    assert localhttp.get(child.port, "/")["open_files"] == allowed
 
 
 def reapers(lab: Lab) -> list[int]:

@@ -16,6 +16,7 @@ from reservation_cli.local import use, wake
 from reservation_cli.local.plan import Child
 
 PAGE = 100
+CREATED = "2026-11-23T09:00:00.500Z"
 
 
 class Explorer:
@@ -23,6 +24,7 @@ class Explorer:
 
     def __init__(self) -> None:
         self.instances: dict[str, str] = {}
+        self.created: dict[str, str] = {}
         self.failures: Counter[str] = Counter()
         self.woken: list[str] = []
         self.health = ""
@@ -37,7 +39,9 @@ class Explorer:
             found = [id_ for id_, status in self.instances.items() if query.get("status", status) == status]
             per_page, page = int(query["per_page"]), int(query.get("page", 1))
             rows = [
-                {"id": id_, "status": self.instances[id_], "created_on": "2026-11-23T09:00:00.500Z"}
+                {"id": id_}  # a ghost: what is left when somebody asked for an instance that there is not
+                if self.instances[id_] == "unknown"
+                else {"id": id_, "status": self.instances[id_], "created_on": self.created.get(id_, CREATED)}
                 for id_ in found[(page - 1) * per_page : page * per_page]
             ]
             info = {
@@ -84,10 +88,25 @@ def explorer() -> Iterator[Explorer]:
 
 def test_all_unfinished_instances_are_woken_once_over_all_pages(explorer: Explorer) -> None:
     explorer.instances = {f"r{number}": "running" for number in range(2 * PAGE + 5)}
-    explorer.instances |= {"w": "waiting", "q": "queued", "p": "paused", "c": "complete", "e": "errored"}
+    explorer.instances |= {
+        "w": "waiting",
+        "q": "queued",
+        "p": "paused",
+        "c": "complete",
+        "e": "errored",
+        "u": "unknown",
+    }
     woken = wake.wake_all(explorer.port, "w", lambda: False)
     assert woken == 2 * PAGE + 7
-    assert sorted(explorer.woken) == sorted(set(explorer.instances) - {"p", "c", "e"})
+    assert sorted(explorer.woken) == sorted(set(explorer.instances) - {"p", "c", "e", "u"})
+
+
+def test_the_oldest_are_woken_first(explorer: Explorer) -> None:
+    explorer.instances = {f"r{number}": "running" for number in range(2 * PAGE)}
+    explorer.created = {f"r{number}": f"2026-11-23T{(number * 7) % 24:02}:00:00.000Z" for number in range(2 * PAGE)}
+    assert wake.unfinished(explorer.port, "w") == sorted(
+        explorer.instances, key=lambda instance: explorer.created[instance]
+    )
 
 
 def test_a_wake_that_fails_is_tried_again(explorer: Explorer) -> None:
@@ -116,6 +135,8 @@ def children(explorer: Explorer) -> list[Child]:
         ({"a": "complete"}, {"running": 0, "last_request": "2026-11-23T09:00:02.000Z"}, 1795424402.0),
         ({"a": "complete", "b": "running"}, {"running": 0, "last_request": None}, None),
         ({}, {"running": 1, "last_request": None}, None),
+        ({"u": "unknown"}, {"running": 0, "last_request": None}, 0.0),
+        ({"u": "unknown", "a": "complete"}, {"running": 0, "last_request": None}, 1795424400.5),
     ],
 )
 def test_last_use(

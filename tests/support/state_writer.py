@@ -1,4 +1,4 @@
-"""A process that writes to the state: `python state_writer.py HOME PREFIX COUNT`, a line for each reservation remembered.
+"""A process that writes to the state: `python state_writer.py HOME PREFIX COUNT`, a line for each one remembered.
 
 The line comes once `remember` has returned: what it names must be in the state from then on, whatever happens.
 """
