@@ -15,6 +15,7 @@ from reservation_cli import __version__
 from reservation_cli.commands import (
     bench,
     cancel,
+    chaos,
     compare,
     confirm,
     cost,
@@ -74,6 +75,7 @@ for _command in (
     list_,
     compare,
     bench,
+    chaos,
     cost,
     runs,
     report,

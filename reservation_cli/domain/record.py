@@ -10,6 +10,7 @@ from typing import get_args
 
 from reservation_cli.domain import benchmark
 from reservation_cli.domain.benchmark import Bench, Contest, Drift, Sample, Summary, Verdict
+from reservation_cli.domain.chaos_record import chaos_as_json, chaos_from_json, chaos_summary_as_json
 from reservation_cli.domain.cost import PRICES_AS_OF
 from reservation_cli.domain.lane_record import SCHEMA, lane_from_json, lanes_as_json
 from reservation_cli.domain.reading import broken, built, choice, each, mapping, moment, text
@@ -36,6 +37,9 @@ def run_as_json(run: Run) -> dict[str, object]:
     if run.bench:
         told["bench"] = _bench_as_json(run.bench)
         told["summary"] = summary_as_json(run.bench)
+    if run.chaos:
+        told["chaos"] = chaos_as_json(run.chaos)
+        told["summary"] = chaos_summary_as_json(run.chaos)
     if run.id:
         told["prices_as_of"] = PRICES_AS_OF
     return told
@@ -57,6 +61,7 @@ def run_from_json(told: object) -> Run:
         software={name: str(value) for name, value in mapping(body.get("software", {}), "software").items()},
         host=built(Host, body["host"], "host") if body.get("host") else None,
         bench=built(Bench, body["bench"], "bench") if body.get("bench") else None,
+        chaos=chaos_from_json(body["chaos"]) if body.get("chaos") else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""A run: one comparison or one benchmark, as it is recorded and drawn again without either platform."""
+"""A run: one comparison, one benchmark or one chaos run, as it is recorded and drawn again without either platform."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from reservation_cli.domain.benchmark import Bench
+from reservation_cli.domain.chaos import Chaos
 from reservation_cli.domain.timeline import Timeline
 
 #: What is recorded; `status` and `reserve` print the same shape, and are not.
@@ -29,7 +30,8 @@ class Run:
     """One run.
 
     `configuration` holds what was asked for on the command line, by its option names. `software` names what took part
-    and its version. Of a benchmark, `lanes` are the median and the worst lane of each platform, and `bench` has all.
+    and its version. Of a benchmark, `lanes` are the median and the worst lane of each platform, and `bench` has all;
+    of a chaos run, they are what the worst kill of each process kept waiting longest, and `chaos` has all.
     """
 
     kind: RunKind
@@ -40,3 +42,4 @@ class Run:
     software: Mapping[str, str] = field(default_factory=dict)
     host: Host | None = None
     bench: Bench | None = None
+    chaos: Chaos | None = None

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
-from reservation_cli.domain import benchmark
+from reservation_cli.domain import benchmark, chaos_verdict
 from reservation_cli.domain.benchmark import Bench, Verdict
+from reservation_cli.domain.chaos import Chaos
 from reservation_cli.domain.lane_record import lane_as_json, lanes_as_json
 from reservation_cli.domain.reservation import Strategy, format_time
 from reservation_cli.domain.run import Run
@@ -32,12 +33,16 @@ def runs_json(recorded: Sequence[tuple[Path, Run | ResvError]]) -> dict[str, obj
 
 def holds(run: Run) -> tuple[int, ...]:
     """The holds that were asked for, in seconds, each once."""
+    if run.chaos:
+        return (run.chaos.plan.hold_seconds,)
     facts = [fact for lane in run.lanes if (fact := lane.request or lane.reservation)]
     return run.bench.plan.holds if run.bench else tuple(dict.fromkeys(fact.hold_seconds for fact in facts))
 
 
 def strategies(run: Run) -> tuple[Strategy, ...]:
     """The strategies that were asked for, each once."""
+    if run.chaos:
+        return run.chaos.plan.strategies
     facts = [fact for lane in run.lanes if (fact := lane.request or lane.reservation)]
     return (run.bench.plan.strategy,) if run.bench else tuple(dict.fromkeys(fact.strategy for fact in facts))
 
@@ -45,7 +50,7 @@ def strategies(run: Run) -> tuple[Strategy, ...]:
 def _recorded(path: Path, run: Run | ResvError) -> dict[str, object]:
     if isinstance(run, ResvError):
         return {"id": path.stem, "path": str(path), "error": run.message}
-    bench = run.bench
+    many = run.bench or run.chaos
     return {
         "id": path.stem,
         "path": str(path),
@@ -54,10 +59,10 @@ def _recorded(path: Path, run: Run | ResvError) -> dict[str, object]:
         "recorded_at": format_time(run.recorded_at),
         "holds": list(holds(run)),
         "strategies": list(strategies(run)),
-        "n": bench.plan.count if bench else 1,
+        "n": _n(run),
         "lanes": [_place(lane) for lane in run.lanes],
-        "interrupted": bench.interrupted if bench else None,
-        "counts": _counts(bench) if bench else None,
+        "interrupted": many.interrupted if many else None,
+        "counts": _counts(many) if many else None,
     }
 
 
@@ -73,6 +78,15 @@ def _place(lane: Timeline) -> dict[str, object]:
     }
 
 
-def _counts(bench: Bench) -> dict[str, object]:
-    found = benchmark.counts(bench)
-    return {**{verdict: found[verdict] for verdict in get_args(Verdict)}, "double_held": bench.double_held}
+def _n(run: Run) -> int:
+    if run.chaos:
+        return len(run.chaos.kills)
+    return run.bench.plan.count if run.bench else 1
+
+
+def _counts(many: Bench | Chaos) -> dict[str, object]:
+    if isinstance(many, Chaos):
+        found, double_held = chaos_verdict.counts(many), chaos_verdict.double_held(many.bookings)
+    else:
+        found, double_held = benchmark.counts(many), many.double_held
+    return {**{verdict: found[verdict] for verdict in get_args(Verdict)}, "double_held": double_held}

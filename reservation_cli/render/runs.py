@@ -10,8 +10,9 @@ from rich.constrain import Constrain
 from rich.table import Table
 from rich.text import Text
 
-from reservation_cli.domain import benchmark
+from reservation_cli.domain import benchmark, chaos_verdict
 from reservation_cli.domain.benchmark import Bench
+from reservation_cli.domain.chaos import Chaos
 from reservation_cli.domain.reservation import format_duration
 from reservation_cli.domain.run import Run
 from reservation_cli.errors import ResvError
@@ -71,13 +72,16 @@ def _cells(run: Run | ResvError, between: str) -> Iterator[Text]:
         yield from (_NONE, Text("✗ unreadable", FAILED))
         return
     yield Text(between.join((_places(run), " · ".join(_asked(run)))))
-    yield _counts(run.bench) if run.bench else _outcomes(run)
+    yield _counts(run.bench) if run.bench else _kept(run.chaos) if run.chaos else _outcomes(run)
 
 
 def _asked(run: Run) -> Iterator[str]:
     """'n = 200', 'hold 5s', 'sleep'."""
     if run.bench:
         yield f"n = {run.bench.plan.count}"
+    if run.chaos:
+        yield f"{len(run.chaos.kills)} kills"
+        yield f"seed {run.chaos.plan.seed}"
     if asked := holds(run):
         yield f"hold {', '.join(format_duration(hold) for hold in asked)}"
     if chosen := strategies(run):
@@ -85,6 +89,8 @@ def _asked(run: Run) -> Iterator[str]:
 
 
 def _places(run: Run) -> str:
+    if run.chaos:
+        return f"{', '.join(PLATFORM_NAMES[platform] for platform in run.chaos.plan.platforms)} local"
     lanes = dict.fromkeys((PLATFORM_NAMES[lane.platform], lane.stage or lane.target) for lane in run.lanes)
     places = {place for _, place in lanes}
     if len(places) == 1:
@@ -95,6 +101,13 @@ def _places(run: Run) -> str:
 def _outcomes(run: Run) -> Text:
     states = dict.fromkeys(lane_state(lane) for lane in run.lanes)
     return Text(", ").join(Text(str(state), state.style) for state in states)
+
+
+def _kept(chaos: Chaos) -> Text:
+    found = chaos_verdict.broken(chaos)
+    told = "; ".join(found) if found else f"{chaos_verdict.counts(chaos)['right']} right"
+    shown = Text(f"{'✗' if found else '✓'} {told}", FAILED if found else "")
+    return shown.append(", interrupted", WARNING) if chaos.interrupted else shown
 
 
 def _counts(bench: Bench) -> Text:

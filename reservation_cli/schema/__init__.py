@@ -15,7 +15,7 @@ Schema = dict[str, Any]
 
 #: By name: the commands that print it. The first one that fits is meant, so finer ones come first.
 OUTPUTS: Mapping[str, tuple[str, ...]] = {
-    "run": ("compare", "bench", "reserve", "status"),
+    "run": ("compare", "bench", "chaos", "reserve", "status"),
     "list": ("list",),
     "runs": ("runs",),
     "report": ("report",),
