@@ -6,6 +6,7 @@ UV := $(BIN)/python -m uv
 COMPILE := $(UV) pip compile --universal --no-header --no-annotate --upgrade
 # Each has an environment of its own: it needs other versions of what resv needs.
 TOOLS := .tools/sam/.installed .tools/moto/.installed
+CONFORMANCE := .tools/conformance/.installed
 # Drawn in by the tests of the HTML report, and by `make pictures`.
 BROWSERS := chromium chromium-browser google-chrome "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
 
@@ -37,8 +38,8 @@ bench: setup
 	$(BIN)/pytest tests/benchmarks -m bench -s
 
 # What takes long: thousands of races, kills and bad inputs. The README says what, and how long.
-soak: setup
-	$(BIN)/pytest tests/soak -m soak -s
+soak: setup $(CONFORMANCE)
+	$(BIN)/pytest tests/soak tests/conformance -m soak -s
 
 format: setup
 	$(BIN)/ruff format
@@ -50,6 +51,8 @@ lock: setup
 	$(COMPILE) pyproject.toml --extra local --extra otlp --group dev --output-file requirements.lock
 	echo 'aws-sam-cli' | $(COMPILE) - --python-version 3.11 --output-file tests/tools/sam.txt
 	printf 'moto\nflask\nflask-cors\nopenapi-spec-validator\n' | $(COMPILE) - --python-version 3.11 --output-file tests/tools/moto.txt
+	printf 'boto3\npackaging\npyyaml\n' | $(COMPILE) - --python-version 3.11 --output-file tests/tools/conformance.txt
+	echo 'aws-durable-execution-conformance-tests==1.0.0' >> tests/tools/conformance.txt
 
 # The README's pictures, from a comparison and a benchmark of now.
 pictures: setup browser
@@ -67,6 +70,14 @@ $(TOOLS): .tools/%/.installed: tests/tools/%.txt | .venv/.installed
 	rm -rf $(@D)
 	$(UV) venv --quiet --python $(BIN)/python $(@D)
 	$(UV) pip install --quiet --python $(@D)/bin/python --requirement $<
+	touch $@
+
+# AWS's package asks for Python 3.14 and runs on 3.11; its list is whole, so that nothing else need be looked for.
+$(CONFORMANCE): tests/tools/conformance.txt | .venv/.installed
+	rm -rf $(@D)
+	$(UV) venv --quiet --python $(BIN)/python $(@D)
+	$(BIN)/python -m pip --python $(@D)/bin/python install --quiet --disable-pip-version-check \
+		--no-deps --ignore-requires-python --requirement $<
 	touch $@
 
 setup: .venv/.installed

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { build } from "esbuild";
 
-const folder = process.argv[2] ?? "dist";
+const [folder = "dist", what = "functions"] = process.argv.slice(2);
 
 /** @type {import("esbuild").BuildOptions} */
 const options = {
@@ -15,6 +15,11 @@ const options = {
   mainFields: ["module", "main"],
   logLevel: "info",
 };
+
+if (what === "conformance") {
+  await build({ ...options, outdir: join(folder, what), entryPoints: ["conformance/handler.ts"] });
+  process.exit();
+}
 
 // In a folder of their own, which is uploaded as it is.
 await build({

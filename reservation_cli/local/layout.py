@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from reservation_cli.errors import NotConfiguredError
-from reservation_cli.local import halves, ports
+from reservation_cli.local import functions, halves, ports
+from reservation_cli.local.functions import OwnFunctions
 from reservation_cli.local.node import Node, find_node
 from reservation_cli.local.plan import KEY, LOGS, Child, Plan
 from reservation_cli.settings import Settings
@@ -21,6 +22,8 @@ WORKFLOW = "reservation-workflow-dev"
 FUNCTION = "reservation-workflow-dev"
 QUALIFIER = "live"
 SEATS_FUNCTION = "reservation-seats-dev"
+#: What the stack serves itself.
+RESERVED = (FUNCTION, SEATS_FUNCTION)
 
 _ENGINE = "aws-durable-execution-sdk-python-testing"
 
@@ -57,6 +60,7 @@ def plan(settings: Settings, progress: Callable[[str], None]) -> Plan:
         halves.prepare(half, node, settings.environ, settings.home / LOGS / f"npm-{half}.log", progress)
         for half in ("cf-workflow", "aws-durable")
     )
+    own = functions.remembered(settings.home, progress)
     taken: set[int] = set()
     cloudflare_port = _port("Cloudflare", settings.cloudflare_port, taken, progress)
     aws_port = _port("AWS", settings.aws_port, taken, progress)
@@ -66,8 +70,8 @@ def plan(settings: Settings, progress: Callable[[str], None]) -> Plan:
         # In the order of their start: wrangler takes longest.
         children=(
             _wrangler(node, cloudflare, settings.home, cloudflare_port),
-            _host(node, aws, settings.home, host_port, dynamodb_port, aws_port),
-            _engine(settings.home, aws_port, host_port),
+            _host(node, aws, settings.home, host_port, dynamodb_port, aws_port, own),
+            _engine(settings.home, aws_port, host_port, own),
         ),
         idle_seconds=settings.idle_minutes * 60,
         facts={
@@ -80,6 +84,7 @@ def plan(settings: Settings, progress: Callable[[str], None]) -> Plan:
             "function": FUNCTION,
             "qualifier": QUALIFIER,
             "seats_function": SEATS_FUNCTION,
+            "functions": own,
             "engines": _engines(node, cloudflare),
         },
     )
@@ -129,36 +134,49 @@ def _wrangler(node: Node, folder: Path, home: Path, port: int) -> Child:
     )
 
 
-def _host(node: Node, folder: Path, home: Path, port: int, dynamodb_port: int, aws_port: int) -> Child:
+def function_environ(aws_port: int) -> dict[str, str]:
+    """What a function finds in its environment, beside that of all children."""
+    return {
+        "AWS_ENDPOINT_URL_LAMBDA": f"http://127.0.0.1:{aws_port}",
+        "AWS_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": KEY,
+        "AWS_SECRET_ACCESS_KEY": KEY,
+    }
+
+
+def _host(
+    node: Node, folder: Path, home: Path, port: int, dynamodb_port: int, aws_port: int, own: OwnFunctions
+) -> Child:
     bundles = {FUNCTION: "handler.mjs", SEATS_FUNCTION: "seats-api.mjs"}
-    functions = [f"--function={name}={folder / halves.BUNDLE / file}" for name, file in bundles.items()]
+    served = [f"--function={name}={folder / halves.BUNDLE / file}" for name, file in bundles.items()]
+    sandboxed = [f"--sandboxed-function={name}={function['bundle']}" for name, function in own.items()]
     return Child(
         name="host",
         argv=(
             *(str(node.path), str(folder / "dist" / "host.mjs")),
             *("--port", str(port), "--dynamodb-port", str(dynamodb_port), "--data", str(home / "aws" / "host")),
-            *functions,
+            *served,
+            *sandboxed,
             "--exit-with-parent",
         ),
         cwd=str(folder),
         port=port,
         path="/health",
-        env={
-            "AWS_ENDPOINT_URL_LAMBDA": f"http://127.0.0.1:{aws_port}",
-            "AWS_REGION": REGION,
-            "AWS_ACCESS_KEY_ID": KEY,
-            "AWS_SECRET_ACCESS_KEY": KEY,
-        },
+        env=function_environ(aws_port),
     )
 
 
-def _engine(home: Path, port: int, host_port: int) -> Child:
+def _engine(home: Path, port: int, host_port: int, own: OwnFunctions) -> Child:
+    durable = [f"--function={FUNCTION}"]
+    durable += [f"--function={name}={function['execution_timeout']}" for name, function in own.items()]
     return Child(
         name="aws",
         argv=(
             *(sys.executable, "-P", "-m", "reservation_cli.local.aws_engine"),
             *("--port", str(port), "--host-url", f"http://127.0.0.1:{host_port}"),
             *("--data", str(home / "aws" / "engine"), "--region", REGION, "--exit-with-parent"),
+            *durable,
+            f"--plain-function={SEATS_FUNCTION}",
         ),
         cwd=str(home),
         port=port,

@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from reservation_cli.local import locks
 from reservation_cli.local.plan import FORMAT, LOCK, LOGS, PLAN, STACK, USED, Plan, write
 
 if TYPE_CHECKING:
+    from reservation_cli.local.functions import OwnFunctions
     from reservation_cli.settings import Settings
 
 Progress = Callable[[str], None]
@@ -53,6 +54,8 @@ class Stack:
     #: versions by part: "cloudflare", "aws" and "node"
     engines: Mapping[str, str]
     log_dir: Path
+    #: the user's own, by name; a `*` in a name stands for anything
+    functions: OwnFunctions = field(default_factory=dict)
 
 
 def running(home: Path) -> Stack | None:

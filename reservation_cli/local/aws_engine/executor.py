@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from threading import Condition
+from threading import Condition, Lock
 from typing import TypeVar
 from uuid import uuid4
 
@@ -74,6 +74,10 @@ _INVOCATION_ERRORS = (
     TimeoutError,
 )
 _ABSENCE_RETRY_SECONDS = 0.2
+# The service takes longer to start the target of a chained invoke than its caller to suspend, so that a target ends
+# after the caller's invocation. Here a target would be the faster one: it waits for its caller, but not longer than
+# this, as the caller may have other things to do.
+_CHAINED_INVOKE_SECONDS = 0.5
 # After a crash the host is usually back within a second, and `HandlerHost` waits for it; the growing delay is for a
 # handler that crashes its process every time. The last attempt has no delay: it fails the execution.
 _CRASH_RETRY_SECONDS = (0.1, 0.3, 1.0, 2.0)
@@ -133,6 +137,8 @@ class LocalExecutor(Executor):
             }
         )
         self._ended = Condition()
+        self._held: dict[str, list[Callable[[], None]]] = {}
+        self._held_lock = Lock()
 
     # Start and end
 
@@ -372,6 +378,32 @@ class LocalExecutor(Executor):
 
     # Chained invokes
 
+    def on_chained_invoke_started(
+        self, execution_arn: str, operation_id: str, function_name: str, tenant_id: str | None, payload: str | None
+    ) -> None:
+        """Start the target once the caller's invocation has ended, or soon: see `_CHAINED_INVOKE_SECONDS`."""
+        start = partial(
+            super().on_chained_invoke_started, execution_arn, operation_id, function_name, tenant_id, payload
+        )
+        with self._held_lock:
+            self._held.setdefault(execution_arn, []).append(start)
+
+        async def release() -> None:
+            self._start_chained_invokes(execution_arn)
+
+        self._scheduler.call_later(release, delay=_CHAINED_INVOKE_SECONDS)
+
+    def _set_invocation_gate(self, arn: str, status: InvocationState) -> None:
+        super()._set_invocation_gate(arn, status)
+        if status is not InvocationState.INVOKING:
+            self._start_chained_invokes(arn)
+
+    def _start_chained_invokes(self, arn: str) -> None:
+        with self._held_lock:
+            held = self._held.pop(arn, [])
+        for start in held:
+            start()
+
     def _resume_chained_invokes(self, execution: LocalExecution) -> None:
         """Take up the chained invokes that a crash has cut off: before their target began, or after it ended."""
         arn = execution.durable_execution_arn
@@ -379,7 +411,7 @@ class LocalExecutor(Executor):
             operation_id, options = update.operation_id, update.chained_invoke_options
             child = execution.chained_invoke_children.get(operation_id)
             if child is None and options is not None:
-                self.on_chained_invoke_started(
+                super().on_chained_invoke_started(
                     arn, operation_id, options.function_name, options.tenant_id, update.payload
                 )
             elif child is not None and self.find(child).is_complete:
