@@ -1,4 +1,4 @@
-import { setTimeout } from "node:timers/promises";
+import { setTimeout as pause } from "node:timers/promises";
 import {
   CallbackError,
   CallbackTimeoutError,
@@ -104,7 +104,7 @@ async function awaitConfirmation(
 /** The callback's time began before the hold did: by as much, the hold is not over yet. */
 async function leaseEnd({ expiresAt }: Reservation): Promise<void> {
   const left = () => Date.parse(expiresAt) - Date.now();
-  while (left() > 0) await setTimeout(left());
+  while (left() > 0) await pause(left());
 }
 
 /** A signal confirms, unless its payload is `{"action": "cancel"}`. */
