@@ -133,7 +133,7 @@ def _value(hint: Any, value: object, where: str) -> Any:
     if isinstance(kind, type) and is_dataclass(kind):
         return built(kind, value, where)
     if kind is datetime:
-        return moment({where: value}, where, "")
+        return moment({where: value}, where, "") if value is not None else _wrong(where)
     if kind is float:
         return number(value, where) if value is not None else _wrong(where)
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
