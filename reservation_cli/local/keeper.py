@@ -34,7 +34,7 @@ HUNG_AT_WORK = 30.0
 #: Seconds of silence after which its processor time is read, to tell at HUNG whether it is at work.
 SILENT = 2.0
 #: Processor seconds it must have used since then: one that hangs uses none, one at work gets a share of a busy machine.
-AT_WORK = 0.3
+AT_WORK = 0.1
 #: Seconds in which an edit of its sources makes it reload, if it does.
 RELOAD_LIMIT = 60.0
 

@@ -16,6 +16,7 @@ PLAN = "plan.json"
 STACK = "stack.json"
 USED = "stack.used"
 LOGS = "logs"
+CLOUDFLARE = "cloudflare"
 
 #: The access key and the secret with which the local AWS endpoint is called; it checks neither.
 KEY = "local"

@@ -23,7 +23,7 @@ from reservation_cli.local import limits, locks, plan, reaper
 from reservation_cli.local.groups import Groups
 from reservation_cli.local.keeper import CannotStartError, Keeper
 from reservation_cli.local.logs import BoundedLog
-from reservation_cli.local.plan import FORMAT, LOCK, LOGS, PLAN, STACK, USED
+from reservation_cli.local.plan import CLOUDFLARE, FORMAT, LOCK, LOGS, PLAN, STACK, USED
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 #: Whoever asks whether the lock is held holds it for an instant.
@@ -63,6 +63,7 @@ class Supervisor:
         self._listen_for_signals()
         (self._home / USED).touch()
         try:
+            self._prune()
             self._keep()
         finally:
             (self._home / STACK).unlink(missing_ok=True)
@@ -86,6 +87,25 @@ class Supervisor:
             if self._groups.keep():
                 self._say("the reaper had ended; there is another")
             self._turn(due - time.monotonic())
+
+    def _prune(self) -> None:
+        """Forgets what ended long ago, while no engine runs."""
+        for workflow in {child.workflow for child in self._spec.children if child.workflow}:
+            state = self._home / CLOUDFLARE
+            if not (state / "v3").is_dir():
+                continue
+            from reservation_cli.local import prune  # deferred: most starts have nothing to forget
+
+            now = time.time()
+            try:
+                if prune.is_due(state, now):
+                    gone = prune.prune(state, workflow, now)
+                    self._say(
+                        f"forgot what ended long ago: {gone.instances} instances, {gone.reservations} reservations,"
+                        f" {gone.entries} entries of KV"
+                    )
+            except OSError as error:
+                self._say(f"could not forget what ended long ago: {error}")
 
     def _has_its_turn(self, keeper: Keeper) -> bool:
         after = keeper.child.after
@@ -130,9 +150,12 @@ class Supervisor:
     def _wake(self, keeper: Keeper, awakening: int) -> None:
         from reservation_cli.local.wake import wake_all  # deferred: 40 ms, needed once the stack is up
 
-        woken = wake_all(keeper.child.port, keeper.child.workflow, lambda: keeper.awakenings != awakening)
-        if woken:
-            self._say(f"{keeper.child.name}: woke {woken} unfinished instances")
+        child = keeper.child
+        wake_all(
+            *(child.port, child.workflow, self._home / CLOUDFLARE),
+            give_up=lambda: keeper.awakenings != awakening,
+            say=lambda text: self._say(f"{child.name}: {text}"),
+        )
 
     @property
     def _look_seconds(self) -> float:

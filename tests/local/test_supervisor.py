@@ -9,6 +9,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from reservation_cli.local import leftovers, limits, localhttp, ports, processes
 from reservation_cli.local.halves import PACKAGE
 from reservation_cli.local.plan import Child, Plan
 from reservation_cli.local.stack import Stack
+from support import engine_disk
 from support.waiting import until
 
 STAND_IN = Path(__file__).with_name("stand_in.py")
@@ -205,6 +207,17 @@ def test_children_may_open_as_many_files_as_the_system_allows(lab: Lab) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     allowed = limits.MOST if hard == resource.RLIM_INFINITY else min(hard, limits.MOST)
     assert localhttp.get(child.port, "/")["open_files"] == allowed
+
+
+def test_a_start_forgets_what_ended_long_ago(lab: Lab) -> None:
+    state = lab.home / "cloudflare"
+    now = time.time()
+    old = engine_disk.instance(state, "old", "complete", written=now - 15 * 86_400)
+    recent = engine_disk.instance(state, "recent", "complete", written=now - 3600)
+    lab.add("cloudflare", workflow=engine_disk.WORKER)
+    lab.up()
+    assert (old.exists(), recent.exists()) == (False, True)
+    assert "forgot what ended long ago: 1 instances, 0 reservations, 0 entries of KV" in lab.log()
 
 
 def reapers(lab: Lab) -> list[int]:

@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import re
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from reservation_cli.local import use, wake
+from reservation_cli.local import engine_files, use, wake
 from reservation_cli.local.plan import Child
+from support import engine_disk
+from support.waiting import until
 
 PAGE = 100
 CREATED = "2026-11-23T09:00:00.500Z"
@@ -28,6 +33,7 @@ class Explorer:
         self.failures: Counter[str] = Counter()
         self.woken: list[str] = []
         self.health = ""
+        self.asked = 0
         self.port = 0
 
     def answer(self, method: str, target: str) -> tuple[int, object]:
@@ -35,6 +41,7 @@ class Explorer:
         if parts.path == "/health":
             return 200, json.loads(self.health)
         if method == "GET":
+            self.asked += 1
             query = {name: values[0] for name, values in parse_qs(parts.query).items()}
             found = [id_ for id_, status in self.instances.items() if query.get("status", status) == status]
             per_page, page = int(query["per_page"]), int(query.get("page", 1))
@@ -50,7 +57,7 @@ class Explorer:
                 "status_counts": dict(Counter(self.instances.values())),
             }
             return 200, {"result": rows, "result_info": info}
-        match = re.fullmatch(r".*/workflows/w/instances/([^/]+)/events/__wake", parts.path)
+        match = re.fullmatch(r".*/workflows/[^/]+/instances/([^/]+)/events/__wake", parts.path)
         assert match
         if self.failures[match[1]] > 0:
             self.failures[match[1]] -= 1
@@ -86,7 +93,16 @@ def explorer() -> Iterator[Explorer]:
     server.server_close()
 
 
-def test_all_unfinished_instances_are_woken_once_over_all_pages(explorer: Explorer) -> None:
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """The engine's folder, with files that are not understood: then it is asked itself, which these tests are about."""
+    folder = engine_files.workflows(tmp_path, "w")
+    folder.mkdir(parents=True)
+    (folder / "0.sqlite").write_text("no database")
+    return tmp_path
+
+
+def test_all_unfinished_instances_are_woken_once_over_all_pages(explorer: Explorer, state: Path) -> None:
     explorer.instances = {f"r{number}": "running" for number in range(2 * PAGE + 5)}
     explorer.instances |= {
         "w": "waiting",
@@ -96,9 +112,11 @@ def test_all_unfinished_instances_are_woken_once_over_all_pages(explorer: Explor
         "e": "errored",
         "u": "unknown",
     }
-    woken = wake.wake_all(explorer.port, "w", lambda: False)
+    said: list[str] = []
+    woken = wake.wake_all(explorer.port, "w", state, lambda: False, said.append)
     assert woken == 2 * PAGE + 7
     assert sorted(explorer.woken) == sorted(set(explorer.instances) - {"p", "c", "e", "u"})
+    assert said == [f"woke {woken} unfinished instances"]
 
 
 def test_the_oldest_are_woken_first(explorer: Explorer) -> None:
@@ -109,17 +127,53 @@ def test_the_oldest_are_woken_first(explorer: Explorer) -> None:
     )
 
 
-def test_a_wake_that_fails_is_tried_again(explorer: Explorer) -> None:
+def test_a_wake_that_fails_is_tried_again(explorer: Explorer, state: Path) -> None:
     explorer.instances = {"a": "running", "b": "running"}
     explorer.failures["a"] = 2
-    assert wake.wake_all(explorer.port, "w", lambda: False) == 2
+    assert wake.wake_all(explorer.port, "w", state, lambda: False) == 2
     assert explorer.woken == ["b", "a"]
 
 
-def test_waking_ends_when_it_is_out_of_date(explorer: Explorer) -> None:
+def test_waking_ends_when_it_is_out_of_date(explorer: Explorer, state: Path) -> None:
     explorer.instances = {"a": "running"}
     explorer.failures["a"] = 1_000_000
-    assert wake.wake_all(explorer.port, "w", lambda: explorer.failures["a"] < 1_000_000) == 0
+    assert wake.wake_all(explorer.port, "w", state, lambda: explorer.failures["a"] < 1_000_000) == 0
+
+
+def test_one_that_never_can_be_woken_is_given_up(
+    explorer: Explorer, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wake, "_PAUSE_SECONDS", 0.001)
+    explorer.instances = {"a": "running", "b": "running"}
+    explorer.failures["a"] = 1_000_000
+    assert wake.wake_all(explorer.port, "w", state, lambda: False) == 1
+
+
+def test_those_due_soonest_are_woken_first_and_the_others_not_before_it_is_time(
+    explorer: Explorer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time()
+    moments = {f"r{number:03}": now - 300 + (number * 37) % 200 for number in range(120)}
+    for name, due in moments.items():
+        engine_disk.instance(tmp_path, name, "running", written=now, due=due)
+    engine_disk.instance(tmp_path, "in-a-step", "running", written=now)
+    engine_disk.instance(tmp_path, "over", "complete", written=now)
+    engine_disk.instance(tmp_path, "paused", "paused", written=now)
+    engine_disk.instance(tmp_path, "later", "running", written=now, due=now + 3600)
+    engine_disk.ghost(tmp_path, "nobody", written=now)
+    monkeypatch.setattr(wake, "_WORKERS", 1)
+    done = threading.Event()
+    said: list[str] = []
+    with ThreadPoolExecutor(1) as pool:
+        waking = pool.submit(wake.wake_all, explorer.port, engine_disk.WORKER, tmp_path, done.is_set, said.append)
+        until(lambda: said, "word of what was woken")
+        assert explorer.woken == ["in-a-step", *sorted(moments, key=lambda name: moments[name])]
+        assert said == ["woke 121 unfinished instances; 1 more are woken before they are due"]
+        assert not waking.done()
+        monkeypatch.setattr(time, "time", lambda: now + 3590)
+        until(lambda: "later" in explorer.woken, "the last one")
+        assert waking.result() == 122
+    assert explorer.asked == 0, "the engine was not asked for its list"
 
 
 def children(explorer: Explorer) -> list[Child]:
