@@ -27,8 +27,10 @@ SETTLED = 10.0
 
 #: Seconds of silence after which a child that answered is taken to hang,
 HUNG = 5.0
-#: or after it told of a crash inside,
-HUNG_AFTER_CRASH = 1.5
+#: or after it told of a crash inside: wrangler starts the Worker's process again, in its own time,
+HUNG_AFTER_CRASH = 8.0
+#: but not the one in front, without which nobody listens on the port,
+CLOSED_AFTER_CRASH = 0.2
 #: or while it uses the processor, as under the load of a benchmark.
 HUNG_AT_WORK = 30.0
 #: Seconds of silence after which its processor time is read, to tell at HUNG whether it is at work.
@@ -75,6 +77,7 @@ class Keeper:
         self._heard = 0.0
         self._probe: Probe | None = None
         self._next_probe = 0.0
+        self._closed = False
         self._next_start = 0.0
         self._last: ChildProcess | None = None
         self._ended = 0.0
@@ -165,7 +168,7 @@ class Keeper:
 
     def _ask(self, process: ChildProcess, now: float) -> None:
         if self._probe is not None and self._probe.status != 0:
-            status = self._probe.status
+            status, self._closed = self._probe.status, self._probe.refused
             self._probe = None
             if self._phase == "live" and status > 0:
                 self._heard = now
@@ -202,8 +205,14 @@ class Keeper:
                 self._cpu_when_silent = _cpu_seconds(process)
             if silence > HUNG_AT_WORK or (silence > HUNG and not self._at_work(process)):
                 self._restart(process, now, f"has not answered for {silence:.0f} s")
-        elif silence > (HUNG_AFTER_CRASH if self._phase == "crashed" else START_LIMIT):
-            self._restart(process, now, f"has not come to answer in {silence:.0f} s")
+        elif silence > self._patience:
+            self._restart(process, now, f"has not come to answer in {silence:.1f} s")
+
+    @property
+    def _patience(self) -> float:
+        if self._phase != "crashed":
+            return START_LIMIT
+        return CLOSED_AFTER_CRASH if self._closed else HUNG_AFTER_CRASH
 
     def _at_work(self, process: ChildProcess) -> bool:
         return self._cpu_when_silent is not None and _cpu_seconds(process) - self._cpu_when_silent >= AT_WORK

@@ -15,10 +15,14 @@ HOST = "127.0.0.1"
 
 
 class Probe:
-    """One GET, driven by a selector. `status` is 0 while there is no answer yet and -1 when there will be none."""
+    """One GET, driven by a selector. `status` is 0 while there is no answer yet and -1 when there will be none.
+
+    `refused` tells that there is none because nobody listens.
+    """
 
     def __init__(self, selector: BaseSelector, port: int, path: str) -> None:
         self.status = 0
+        self.refused = False
         self._selector = selector
         self._request = f"GET {path} HTTP/1.0\r\nHost: {HOST}:{port}\r\n\r\n".encode()
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -33,6 +37,7 @@ class Probe:
         try:
             self._socket.send(self._request)  # well below any socket buffer: one send takes it all
         except OSError:
+            self.refused = True
             self._finish(-1)
             return
         self._selector.unregister(self._socket)

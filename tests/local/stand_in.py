@@ -59,13 +59,17 @@ def main() -> None:
     tick = threading.Event()
     while arguments.gate and not arguments.gate.exists():
         tick.wait(0.02)
-    threading.Thread(target=obey, args=(arguments.folder,), daemon=True).start()
-    ThreadingHTTPServer(("127.0.0.1", arguments.port), Handler).serve_forever()
+    server = ThreadingHTTPServer(("127.0.0.1", arguments.port), Handler)
+    threading.Thread(target=obey, args=(arguments.folder, server), daemon=True).start()
+    server.serve_forever()
+    signal.pause()  # it was closed, and lives on
 
 
-def obey(folder: Path) -> None:
-    """Says what is written to `say`, and starts another helper when there is `start-helper`; then removes them."""
-    say, start = folder / "say", folder / "start-helper"
+def obey(folder: Path, server: ThreadingHTTPServer) -> None:
+    """Says what is written to `say`, starts another helper when there is `start-helper`, and closes the port when there
+    is `close`; then removes them.
+    """
+    say, start, close = folder / "say", folder / "start-helper", folder / "close"
     while not threading.Event().wait(0.02):
         if say.exists():
             sys.stdout.write(say.read_text())
@@ -74,6 +78,10 @@ def obey(folder: Path) -> None:
         if start.exists():
             start_helper(folder)
             start.unlink()
+        if close.exists():
+            server.shutdown()
+            server.server_close()
+            close.unlink()
 
 
 def start_helper(folder: Path) -> None:
