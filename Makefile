@@ -5,7 +5,7 @@ NPM := $(BIN)/python -m reservation_cli.local.npm
 UV := $(BIN)/python -m uv
 COMPILE := $(UV) pip compile --universal --no-header --no-annotate --upgrade
 # Each has an environment of its own: it needs other versions of what resv needs.
-TOOLS := .tools/sam/.installed .tools/moto/.installed
+TOOLS := .tools/sam/.installed .tools/moto/.installed .tools/policies/.installed
 CONFORMANCE := .tools/conformance/.installed
 # Drawn in by the tests of the HTML report, and by `make pictures`.
 BROWSERS := chromium chromium-browser google-chrome "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
@@ -22,7 +22,7 @@ test: setup tools
 
 # What needs neither other tools nor the local stack.
 quick: setup
-	$(BIN)/pytest -m "not bench and not soak and not stack and not sam and not moto and not browser"
+	$(BIN)/pytest -m "not bench and not soak and not stack and not sam and not moto and not policies and not browser"
 
 check: setup
 	$(BIN)/ruff format --check
@@ -51,6 +51,8 @@ lock: setup
 	$(COMPILE) pyproject.toml --extra local --extra otlp --group dev --output-file requirements.lock
 	echo 'aws-sam-cli' | $(COMPILE) - --python-version 3.11 --output-file tests/tools/sam.txt
 	printf 'moto\nflask\nflask-cors\nopenapi-spec-validator\n' | $(COMPILE) - --python-version 3.11 --output-file tests/tools/moto.txt
+	# parliament imports pkg_resources, which setuptools 81 no longer has.
+	printf 'parliament\ncfn-lint\nsetuptools<81\n' | $(COMPILE) - --python-version 3.11 --output-file tests/tools/policies.txt
 	printf 'boto3\npackaging\npyyaml\n' | $(COMPILE) - --python-version 3.11 --output-file tests/tools/conformance.txt
 	echo 'aws-durable-execution-conformance-tests==1.0.0' >> tests/tools/conformance.txt
 
