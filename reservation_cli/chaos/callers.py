@@ -16,7 +16,7 @@ from reservation_cli.errors import ConflictError, NotFoundError, PlatformError, 
 USER = "chaos"
 #: For so long a request is repeated that is not answered.
 PATIENCE_SECONDS = 60.0
-_AGAIN_SECONDS = 0.05
+_AGAIN_SECONDS = 0.1
 
 
 @dataclass

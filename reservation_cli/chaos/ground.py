@@ -45,8 +45,8 @@ class Ground(Protocol):
     def find(self, victim: Victim, where: float) -> int:
         """The number of the process, of several the one at the place `where` (0 to 1). PlatformError without one."""
 
-    def kill(self, pid: int) -> datetime:
-        """Kill that process at once; when it was done. PlatformError when it has ended already."""
+    def kill(self, pid: int) -> datetime | None:
+        """Kill that process at once; when it was done. None when it has ended already."""
 
     def revive(self) -> None:
         """What the next `resv` command does: see to it that the stack runs."""
@@ -97,13 +97,13 @@ class LocalGround:
             )
         return found[min(int(where * len(found)), len(found) - 1)].pid
 
-    def kill(self, pid: int) -> datetime:
+    def kill(self, pid: int) -> datetime | None:
         """See Ground.kill."""
         at = datetime.now(UTC)
         try:
             os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError as error:
-            raise PlatformError(f"Process {pid} had ended before it was killed.") from error
+        except ProcessLookupError:
+            return None
         return at
 
     def revive(self) -> None:

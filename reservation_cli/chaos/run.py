@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -22,7 +24,7 @@ from reservation_cli.errors import PlatformError, ResvError
 Progress = Callable[[str, float, float, str], None]
 
 #: After it was due, and an engine was back, one that has not ended is lost.
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
 _LOOK_SECONDS = 0.1
 _WARM_UP = -1
 
@@ -35,6 +37,7 @@ class _State:
     begun: datetime
     pace: Pace = field(default_factory=Pace)
     kills: list[Kill] = field(default_factory=list)
+    loads: list[float] = field(default_factory=list)
     interrupted: bool = False
 
 
@@ -70,6 +73,7 @@ def measure(plan: Plan, ground: Ground, progress: Progress) -> tuple[Chaos, tupl
         kills=tuple(state.kills),
         bookings=tuple(found),
         interrupted=state.interrupted,
+        load=round(sum(state.loads) / len(state.loads), 2) if state.loads else None,
     )
     return chaos, _exemplars(chaos, lanes)
 
@@ -82,23 +86,39 @@ def _warm_up(plan: Plan, ground: Ground, state: _State, progress: Progress) -> N
 
 
 def _strike(plan: Plan, ground: Ground, state: _State, strike: Strike) -> None:
-    pid = ground.find(strike.victim, strike.where)
+    pid = _found(ground, strike)
     anchor, seconds = state.pace.aim(strike.platform, strike.moment, strike.where, plan.hold_seconds)
     calls = state.callers.send(strike.asks, strike.number)
     at = time.time() + seconds
     if anchor != "sent":
         at = _moment(ground, strike, calls, anchor) + seconds
     time.sleep(max(0.0, at - time.time()))
-    killed = ground.kill(pid)
-    state.kills.append(
-        Kill(strike.number, strike.victim, strike.moment, hit(plan, strike.victim), pid, whole_ms(killed))
-    )
+    state.kills.append(_kill(plan, ground, strike, pid))
     state.callers.send(strike.probes, strike.number, probes=True)
+    state.loads.append(os.getloadavg()[0])
     if strike.victim == "supervisor":
         ground.revive()  # nobody else would: the next command does it
     group = [call for call in calls if call.ask.hold_seconds == plan.hold_seconds]
     _until_over(ground, state, group)
     _learn(ground, state, [call for call in group if not call.ask.rivals])
+
+
+def _found(ground: Ground, strike: Strike) -> int:
+    """The process to kill; one that is just being started again is waited for."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return ground.find(strike.victim, strike.where)
+        except PlatformError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_LOOK_SECONDS)
+
+
+def _kill(plan: Plan, ground: Ground, strike: Strike, pid: int) -> Kill:
+    while (killed := ground.kill(pid)) is None:
+        pid = _found(ground, strike)
+    return Kill(strike.number, strike.victim, strike.moment, hit(plan, strike.victim), pid, whole_ms(killed))
 
 
 def _moment(ground: Ground, strike: Strike, calls: Sequence[Call], anchor: str) -> float:
@@ -109,9 +129,10 @@ def _moment(ground: Ground, strike: Strike, calls: Sequence[Call], anchor: str) 
         if aimed.accepted:
             if anchor == "held":
                 return aimed.accepted.timestamp()
-            lane = ground.clients[strike.platform].timeline(aimed.ref)
-            if lane.hold is not None and lane.due is not None:
-                return lane.due.timestamp()
+            with suppress(ResvError):  # as of an engine that is busy
+                lane = ground.clients[strike.platform].timeline(aimed.ref)
+                if lane.hold is not None and lane.due is not None:
+                    return lane.due.timestamp()
         time.sleep(0.01)
     raise PlatformError(f"{aimed.ask.reservation_id} was not held in {PATIENCE_SECONDS:.0f} s, before any kill.")
 
@@ -119,10 +140,12 @@ def _moment(ground: Ground, strike: Strike, calls: Sequence[Call], anchor: str) 
 def _until_over(ground: Ground, state: _State, calls: Sequence[Call]) -> None:
     """Wait until those of `calls` that were accepted have ended, or should have long ago."""
     deadline = time.monotonic() + PATIENCE_SECONDS + max((call.ask.hold_seconds for call in calls), default=0)
+    # Lists are read from the newest: those of a whole run would be read again and again.
+    since = min((call.sent for call in calls if call.sent), default=state.begun)
     while time.monotonic() < deadline:
         time.sleep(_LOOK_SECONDS)
         try:
-            known = collecting.listed(ground.clients, state.begun)
+            known = collecting.listed(ground.clients, since)
         except ResvError:
             continue  # the engine is on its way back
         if all(known.get(collecting.key(call)) in ENDED for call in calls):

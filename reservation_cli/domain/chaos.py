@@ -147,7 +147,10 @@ class Booking:
 
 @dataclass(frozen=True, slots=True)
 class Chaos:
-    """What a run has come to: the kills that were made, and all reservations in the order of sending."""
+    """What a run has come to: the kills that were made, and all reservations in the order of sending.
+
+    `load` is the machine's load average (of a minute), as it was on average at the kills: others slow an engine down.
+    """
 
     plan: Plan
     begun: datetime
@@ -155,6 +158,7 @@ class Chaos:
     kills: tuple[Kill, ...]
     bookings: tuple[Booking, ...]
     interrupted: bool = False
+    load: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

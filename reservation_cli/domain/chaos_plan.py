@@ -13,7 +13,7 @@ _ALONE = 2
 _ACTIONS: tuple[Action, ...] = ("confirm", "cancel")
 _RIVALS = 2
 #: Every so many kills one reservation on each platform is held so many times as long, and lives through several.
-_LONG_EVERY, _LONG_TIMES = 5, 6
+_LONG_EVERY, _LONG_TIMES = 5, 4
 #: Within the hold, so that a confirmation is neither before it nor too late, unless a kill comes between.
 _EARLIEST, _LATEST = 0.2, 0.7
 _WARM_UP = -1
@@ -61,7 +61,7 @@ def _pairs(plan: Plan, draw: Random) -> Iterator[tuple[Victim, Moment]]:
 def _strike(plan: Plan, draw: Random, number: int, victim: Victim, moment: Moment) -> Strike:
     platforms = hit(plan, victim)
     asks = [ask for platform in platforms for ask in _group(plan, draw, number, platform, plan.hold_seconds)]
-    if number % _LONG_EVERY == 0:
+    if number % _LONG_EVERY == _LONG_EVERY // 2:
         asks += [_long(plan, draw, number, platform) for platform in plan.platforms]
     probes = [
         Ask(_id(number, platform, "probe"), platform, f"P{number}", plan.hold_seconds, draw.choice(plan.strategies))

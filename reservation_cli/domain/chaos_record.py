@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from reservation_cli.domain import chaos_verdict
 from reservation_cli.domain.benchmark import Verdict
-from reservation_cli.domain.chaos import VICTIMS, Chaos
+from reservation_cli.domain.chaos import MOMENTS, VICTIMS, Chaos
 from reservation_cli.domain.chaos_verdict import Aftermath
 from reservation_cli.domain.reading import built
 from reservation_cli.domain.reservation import format_time
@@ -42,6 +42,10 @@ def chaos_summary_as_json(chaos: Chaos) -> dict[str, object]:
         "processes": {
             victim: {metric: _statistics(chaos_verdict.recovery(after, metric, victim)) for metric in METRICS}
             for victim in killed
+        },
+        "caught": {
+            victim: {moment: count.get(moment, 0) for moment in MOMENTS}
+            for victim, count in chaos_verdict.coverage(after).items()
         },
         "ledger": [asdict(entry) for entry in chaos_verdict.ledger(chaos)],
         "not_right": [

@@ -103,6 +103,14 @@ def recovery(found: Sequence[Aftermath], metric: str, victim: Victim | None = No
     return statistics.describe([float(value) for value in values if value is not None])
 
 
+def coverage(found: Sequence[Aftermath]) -> Mapping[Victim, Mapping[Phase, int]]:
+    """How many kills of each process caught at least one reservation in each moment."""
+    counted: dict[Victim, Counter[Phase]] = {}
+    for one in found:
+        counted.setdefault(one.kill.victim, Counter()).update(dict.fromkeys(one.caught, 1))
+    return counted
+
+
 def ledger(chaos: Chaos) -> tuple[Entry, ...]:
     """Attempts against effects, by platform and step."""
     return tuple(

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reservation_cli.domain import chaos_verdict, statistics
-from reservation_cli.domain.chaos import VICTIMS, Chaos, Plan
+from reservation_cli.domain.chaos import MOMENTS, VICTIMS, Chaos, Plan
 from reservation_cli.domain.chaos_verdict import Aftermath, Entry
 from reservation_cli.domain.reservation import Outcome, format_duration
 from reservation_cli.domain.run import Run
@@ -55,7 +55,7 @@ def chaos_view(run: Run, width: int) -> RenderableType:
     parts: list[RenderableType] = [*_heading(run, chaos), Text(), *_promises(chaos), Text()]
     parts += timeline(chaos, after, width)
     if after:
-        parts += [Text(), _recovery(after), Text(), _kills(after, width)]
+        parts += [Text(), _recovery(after), Text(), _coverage(after), Text(), _kills(after, width)]
         if width >= _WIDE:
             parts.append(Text("outcomes of what was made for it: ○ expired, ✓ confirmed, ⊘ cancelled, ✗ rejected", DIM))
     parts += [Text(), _ledger(chaos_verdict.ledger(chaos))]
@@ -139,7 +139,9 @@ def method(run: Run) -> Iterator[str]:
         "cancels sent. Effects: changes of records, as the seats' own storage counts them."
     )
     if run.host:
-        yield f"{run.host.system}, {run.host.machine}, {run.host.cpus} CPUs."
+        load = run.chaos.load if run.chaos else None
+        told = f" with a load average of {load:g}" if load is not None else ""
+        yield f"{run.host.system}, {run.host.machine}, {run.host.cpus} CPUs{told}."
     if run.software:
         yield ", ".join(f"{name} {version}" for name, version in run.software.items())
 
@@ -186,6 +188,15 @@ def _recovery(after: Sequence[Aftermath]) -> Table:
             _ms(whole.p99.value if whole else None),
             _ms(whole.maximum if whole else None),
         )
+    return table
+
+
+def _coverage(after: Sequence[Aftermath]) -> Table:
+    table = _table("kills that caught", *MOMENTS)
+    counted = chaos_verdict.coverage(after)
+    for victim in VICTIMS:
+        if victim in counted:
+            table.add_row(victim, *(str(counted[victim].get(moment, 0)) for moment in MOMENTS))
     return table
 
 

@@ -44,7 +44,7 @@ class FakeGround:
         assert 0 <= where < 1
         return VICTIMS.index(victim)
 
-    def kill(self, pid: int) -> datetime:
+    def kill(self, pid: int) -> datetime | None:
         self.killed.append(VICTIMS[pid])
         for platform in HIT[VICTIMS[pid]]:
             fake = self.fakes[platform]
