@@ -10,7 +10,7 @@ CONFORMANCE := .tools/conformance/.installed
 # Drawn in by the tests of the HTML report, and by `make pictures`.
 BROWSERS := chromium chromium-browser google-chrome "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
 
-.PHONY: demo test quick check bench soak pictures format lock setup tools browser clean
+.PHONY: demo test quick check bench soak pictures format lock licences setup tools browser clean
 
 demo: setup
 	$(BIN)/resv compare
@@ -55,6 +55,10 @@ lock: setup
 	printf 'parliament\ncfn-lint\nsetuptools<81\n' | $(COMPILE) - --python-version 3.11 --output-file tests/tools/policies.txt
 	printf 'boto3\npackaging\npyyaml\n' | $(COMPILE) - --python-version 3.11 --output-file tests/tools/conformance.txt
 	echo 'aws-durable-execution-conformance-tests==1.0.0' >> tests/tools/conformance.txt
+
+# docs/licences.md: run it when a lock has changed.
+licences: setup
+	$(BIN)/python docs/licences.py
 
 # The README's pictures, from a comparison and a benchmark of now.
 pictures: setup browser
