@@ -45,7 +45,12 @@ def late() -> Case:
     return [RESERVED, TOO_LATE], {"r-1": told_by_all(EXPIRED)}
 
 
-@pytest.mark.parametrize("case", [won, late])
+def unanswered() -> Case:
+    """A confirmation without an answer was carried out all the same."""
+    return [RESERVED, replace(CONFIRM, record=None, refusal="platform")], {"r-1": told_by_all(CONFIRMED)}
+
+
+@pytest.mark.parametrize("case", [won, late, unanswered])
 def test_what_can_be(case: Callable[[], Case]) -> None:
     answers, ends = case()
     assert problems(answers, ends) == []
@@ -102,7 +107,7 @@ WRONG: dict[str, tuple[Case, str]] = {
         "another hold",
     ),
     "not found after it was made": (answered(won(), replace(TOO_LATE, refusal="not_found")), "did not find it"),
-    "no answer": (answered(won(), replace(TOO_LATE, refusal="platform")), "got no answer"),
+    "a refusal that is none of its": (answered(won(), replace(TOO_LATE, refusal="usage")), "was refused for usage"),
     "a conflict with nobody": (
         answered(won(), Answer("reserve", REQUEST, at(0), at(9), refusal="reservation_conflict")),
         "with other input",

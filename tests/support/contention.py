@@ -17,12 +17,12 @@ from datetime import UTC, datetime, timedelta
 from math import inf
 
 from reservation_cli.domain.reservation import STRATEGIES, Platform, Reservation, ReservationRequest
-from reservation_cli.domain.timeline import ENDED
+from reservation_cli.domain.timeline import ENDED, ExecutionStatus
 from reservation_cli.errors import ResvError
 from reservation_cli.platforms import PlatformClient
 from reservation_cli.platforms.pace import Pace
 from support.linearizability import Operation, Verdict, check_seat
-from support.races import known
+from support.races import known, patiently
 from support.seat_machine import Call, Record
 from support.waiting import until
 from support.witnesses import REFUSALS, Act, Answer, Witnesses, lost, ms, problems
@@ -60,6 +60,7 @@ class Figures:
     outcomes: Counter[str]
     #: The most calls on one seat that were under way at once, for each seat.
     crowds: Sequence[int]
+    unanswered: int
     lost: int
     problems: list[str]
     seconds: float
@@ -78,8 +79,8 @@ class Figures:
         lines = [
             f"{self.platform}: {self.plan.users} users, {self.plan.seats} seats on sale, {self.plan.seconds:.0f} s:"
             f" {self.calls} calls, {self.reservations} reservations of {len(self.verdicts)} seats;"
-            f" not linearizable {len(self.broken)}, lost {self.lost}, problems {len(self.problems)}"
-            f" ({self.seconds:.0f} s in all)",
+            f" not linearizable {len(self.broken)}, lost {self.lost}, problems {len(self.problems)},"
+            f" unanswered {self.unanswered} ({self.seconds:.0f} s in all)",
             f"  answers: {told}",
             f"  ended: {ended}",
             f"  operations a seat: median {sizes[len(sizes) // 2]}, most {sizes[-1]}; under way on a seat at once:"
@@ -241,6 +242,7 @@ def run(client: PlatformClient, plan: Plan) -> Figures:
         ),
         outcomes=Counter(end.seat.status if end.seat else "unknown" for end in ends.values()),
         crowds=[_crowd(answers) for answers in by_seat.values()],
+        unanswered=sum(one.is_open for one in hall.answers),
         lost=sum(lost(answers, ends) for answers in by_reservation.values()),
         problems=found,
         seconds=time.monotonic() - begun,
@@ -300,11 +302,11 @@ def _crowd(answers: Iterable[Answer]) -> int:
 
 
 def _ends(client: PlatformClient, names: Sequence[str], since: datetime) -> dict[str, Witnesses]:
-    listed = client.statuses(since)
+    listed: Mapping[str, ExecutionStatus] = {}
 
     def have_ended() -> bool:
         nonlocal listed
-        listed = client.statuses(since)
+        listed = patiently(lambda: client.statuses(since))
         going = any(listed.get(name) not in ENDED for name in names if name in listed)
         if going:
             time.sleep(_LOOK_SECONDS)  # the list has thousands

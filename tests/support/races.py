@@ -18,8 +18,8 @@ from typing import Literal, TypeVar, get_args
 
 from reservation_cli import settings
 from reservation_cli.domain.reservation import STRATEGIES, Platform, ReservationRequest
-from reservation_cli.domain.timeline import ENDED, Timeline
-from reservation_cli.errors import NotFoundError, ResvError
+from reservation_cli.domain.timeline import ENDED, ExecutionStatus, Timeline
+from reservation_cli.errors import NotFoundError, PlatformError, ResvError, TimedOutError
 from reservation_cli.local import stack
 from reservation_cli.platforms import PlatformClient, connect
 from support.aws_engine_kit import free_port
@@ -80,6 +80,7 @@ class Figures:
     outcomes: Counter[str] = field(default_factory=Counter)
     near: list[float] = field(default_factory=list)
     straddled: int = 0
+    unanswered: int = 0
     lost: int = 0
     problems: list[str] = field(default_factory=list)
     seconds: float = 0.0
@@ -90,7 +91,7 @@ class Figures:
         ended = ", ".join(f"{name} {count}" for name, count in sorted(self.outcomes.items()))
         lines = [
             f"{self.platform}: {self.kind}: {self.races} races, {self.reservations} reservations in"
-            f" {self.seconds:.0f} s; lost {self.lost}, problems {len(self.problems)}",
+            f" {self.seconds:.0f} s; lost {self.lost}, problems {len(self.problems)}, unanswered {self.unanswered}",
             f"  answers: {told}",
             f"  ended: {ended}",
         ]
@@ -139,8 +140,11 @@ class Arena:
         self._races.shutdown(cancel_futures=True)
         self._calls.shutdown(cancel_futures=True)
 
-    def run(self, kind: Kind, count: int) -> Figures:
-        """Run `count` races of that kind, and look at every reservation through every reader."""
+    def run(self, kind: Kind, count: int, watch: Callable[[Figures], object] = lambda _figures: None) -> Figures:
+        """Run `count` races of that kind, and look at every reservation through every reader.
+
+        `watch` is told how far it is now and then.
+        """
         figures, begun = Figures(kind, self._client.platform), time.monotonic()
         for first in range(0, count, BATCH):
             since = datetime.now(UTC) - timedelta(seconds=1)
@@ -149,7 +153,8 @@ class Arena:
             ends = self._ends([name for race in races for name in race.ids], since)
             for race in races:
                 self._count(figures, race, {name: ends[name] for name in race.ids})
-        figures.seconds = time.monotonic() - begun
+            figures.seconds = time.monotonic() - begun
+            watch(figures)
         return figures
 
     def _race(self, kind: Kind, number: int) -> Race:
@@ -194,18 +199,18 @@ class Arena:
 
     def _ends(self, names: Sequence[str], since: datetime) -> dict[str, Witnesses]:
         """What every reader says of each once all have ended, `status` and `list` included."""
-        listed = self._client.statuses(since)
+        listed: Mapping[str, ExecutionStatus] = {}
 
         def have_ended() -> bool:
             nonlocal listed
-            listed = self._client.statuses(since)
+            listed = patiently(lambda: self._client.statuses(since))
             going = any(listed.get(name) not in ENDED for name in names)
             if going:
                 time.sleep(_LOOK_SECONDS)  # the list has hundreds
             return not going
 
         until(have_ended, f"{len(names)} reservations to end", seconds=120)
-        newest = {lane.reservation_id: lane for lane in self._client.executions(min(50, len(names)))}
+        newest = {lane.reservation_id: lane for lane in patiently(lambda: self._client.executions(min(50, len(names))))}
         with ThreadPoolExecutor(READERS) as pool:
             seats = list(pool.map(lambda name: known(lambda: self._client.reservation(name)), names))
             lanes = list(pool.map(lambda name: known(lambda: self._client.timeline(name)), names))
@@ -224,6 +229,7 @@ class Arena:
         figures.reservations += len(ends)
         figures.answers.update(_told(answer) for answer in race.answers)
         figures.outcomes.update(end.seat.status if end.seat else "unknown" for end in ends.values())
+        figures.unanswered += sum(answer.is_open for answer in race.answers)
         figures.lost += lost(race.answers, ends)
         figures.problems += problems(race.answers, ends)
         figures.problems += _rules(race, ends)
@@ -237,9 +243,21 @@ class Arena:
 def known(ask: Callable[[], Found]) -> Found | None:
     """What is asked for, or None where it is not found."""
     try:
-        return ask()
+        return patiently(ask)
     except NotFoundError:
         return None
+
+
+def patiently(ask: Callable[[], Found]) -> Found:
+    """What is asked for, also of an engine that its supervisor is just starting again: of a busy machine it may."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            return ask()
+        except (PlatformError, TimedOutError):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_LOOK_SECONDS)
 
 
 def _told(answer: Answer) -> str:

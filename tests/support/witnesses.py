@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
-from math import floor
+from math import floor, inf
 from typing import Literal
 
 from reservation_cli.domain.reservation import Outcome, Reservation, ReservationRequest
@@ -24,6 +24,8 @@ REFUSALS: Mapping[str, Outcome] = {
     "already_cancelled": "cancelled",
     "rejected": "rejected",
 }
+#: Errors on the way, which say nothing about the reservation.
+OPEN = frozenset({"platform", "timed_out", "internal_error", "ServiceException", "not_understood"})
 WON: Mapping[Act, Outcome] = {"confirm": "confirmed", "cancel": "cancelled"}
 
 
@@ -46,6 +48,11 @@ class Answer:
     def reservation_id(self) -> str:
         """Which reservation it was about."""
         return self.request.reservation_id
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody said what came of it: no answer, or an error on the way."""
+        return self.refusal in OPEN
 
     @property
     def has_won(self) -> bool:
@@ -147,10 +154,10 @@ def _of_answers(answers: Sequence[Answer], seat: Reservation) -> Iterator[str]:
         elif code == "reservation_conflict":
             if all(other.request == answer.request for other in answers):
                 yield f"{answer.act} was refused as made with other input, and there was none"
-        elif code is None:
-            continue  # accepted; the hold was not known yet
+        elif code is None or answer.is_open:
+            continue  # accepted, without the hold; or nobody said anything, and so nothing wrong
         elif code not in REFUSALS:
-            yield f"{answer.act} got no answer: {code}"
+            yield f"{answer.act} was refused for {code}"
         elif REFUSALS[code] != seat.status:
             yield f"{answer.act} was refused as {code}, and in the end it is {seat.status}"
         elif code == "too_late" and answer.answered < ms(seat.expires_at):
@@ -160,4 +167,5 @@ def _of_answers(answers: Sequence[Answer], seat: Reservation) -> Iterator[str]:
 
 
 def _can_have_ended(answer: Answer, seat: Reservation) -> bool:
-    return WON.get(answer.act) == seat.status and floor(answer.sent) <= ms(seat.ended_at) <= answer.answered
+    answered = inf if answer.is_open else answer.answered
+    return WON.get(answer.act) == seat.status and floor(answer.sent) <= ms(seat.ended_at) <= answered
