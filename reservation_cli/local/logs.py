@@ -14,6 +14,12 @@ def rotate(path: Path) -> None:
         path.replace(path.with_name(path.name + ".1"))
 
 
+def rotate_if_full(path: Path) -> None:
+    """Puts a log aside that others have written past LIMIT."""
+    if path.exists() and path.stat().st_size > LIMIT:
+        rotate(path)
+
+
 class BoundedLog:
     """Appends to `path` and rotates it past `limit` bytes. The logging package would cost 15 ms at start."""
 

@@ -156,7 +156,7 @@ def _launch(home: Path, layout: Callable[[], tuple[Plan, dict[str, str]]]) -> St
     import subprocess
     import sys
 
-    from reservation_cli.local import leftovers
+    from reservation_cli.local import leftovers, logs
 
     # Before the plan is made: what is left of the last stack may still have the ports that this one is to have again.
     leftovers.sweep(home)
@@ -166,6 +166,8 @@ def _launch(home: Path, layout: Callable[[], tuple[Plan, dict[str, str]]]) -> St
     reading, writing = os.pipe()
     with os.fdopen(reading) as outcome:
         try:
+            # For what the interpreter says before it can do so itself: an error of an import, a fatal one.
+            logs.rotate_if_full(home / LOGS / "supervisor.log")
             with open(home / LOGS / "supervisor.log", "ab", opener=own_file) as log:
                 subprocess.run(
                     [sys.executable, "-P", "-m", "reservation_cli.local.supervisor", str(home), str(writing)],

@@ -9,6 +9,7 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -32,9 +33,13 @@ class Handler(BaseHTTPRequestHandler):
         return
 
 
-def facts() -> dict[str, int]:
+def facts() -> dict[str, object]:
     """What a test may want to know of this process."""
-    return {"pid": os.getpid(), "open_files": resource.getrlimit(resource.RLIMIT_NOFILE)[0]}
+    return {
+        "pid": os.getpid(),
+        "open_files": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+        "temporary": tempfile.gettempdir(),
+    }
 
 
 def main() -> None:

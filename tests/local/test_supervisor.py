@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from reservation_cli.errors import NotConfiguredError, PlatformError
-from reservation_cli.local import leftovers, limits, localhttp, ports, processes, stack
+from reservation_cli.local import leftovers, limits, localhttp, logs, ports, processes, stack
 from reservation_cli.local.halves import PACKAGE
 from reservation_cli.local.plan import Child, Plan
 from reservation_cli.local.stack import Stack
@@ -218,6 +218,46 @@ def test_a_start_forgets_what_ended_long_ago(lab: Lab) -> None:
     lab.up()
     assert (old.exists(), recent.exists()) == (False, True)
     assert "forgot what ended long ago: 1 instances, 0 reservations, 0 entries of KV" in lab.log()
+
+
+def sizes(lab: Lab) -> dict[str, int]:
+    return {path.name: path.stat().st_size for path in (lab.home / "logs").iterdir()}
+
+
+def test_no_log_grows_beyond_its_bound(lab: Lab) -> None:
+    """What a stack's children say, and what it says itself, also of failures of its own."""
+    lab.idle_seconds = 0.4
+    child = lab.add("engine", reports_use=True)
+    # No answer of an engine: each look for use fails, and its traceback is told.
+    Path(child.cwd, "health").write_text("[]")
+    logs_folder = lab.home / "logs"
+    logs_folder.mkdir(parents=True)
+    (logs_folder / "supervisor.log").write_bytes(b"x" * (logs.LIMIT + 1))
+    lab.up()
+    assert sizes(lab)["supervisor.log"] < 1000
+    assert sizes(lab)["supervisor.log.1"] == logs.LIMIT + 1
+
+    for _ in range(3):
+        Path(child.cwd, "say").write_text(("It goes on and on.\n") * 60_000)
+        until(lambda: not Path(child.cwd, "say").exists(), "all is said", seconds=60)
+    until(lambda: "engine.log.1" in sizes(lab), "a rotated log")
+    until(lambda: lab.log().count("TypeError") >= 2, "failed looks")
+    assert "Traceback" in lab.log()
+    chunk = 65_536
+    assert max(sizes(lab).values()) <= logs.LIMIT + chunk
+    assert {name.removesuffix(".1") for name in sizes(lab)} == {"engine.log", "supervisor.log"}
+
+
+def test_the_cloudflare_engine_has_a_temporary_folder_that_each_start_empties(lab: Lab) -> None:
+    temporary = lab.home / "cloudflare" / "tmp"
+    left = temporary / "miniflare-1" / "cache"
+    left.mkdir(parents=True)
+    (left / "file").touch()
+    child, other = lab.add("cloudflare", workflow=engine_disk.WORKER), lab.add("other")
+    lab.up()
+    assert list(temporary.iterdir()) == []
+    assert localhttp.get(child.port, "/")["temporary"] == str(temporary)
+    assert localhttp.get(other.port, "/")["temporary"] != str(temporary)
 
 
 def reapers(lab: Lab) -> list[int]:
