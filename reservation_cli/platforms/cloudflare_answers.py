@@ -65,6 +65,12 @@ def worker_error(response: httpx.Response, body: Mapping[str, object], ref: str,
             hint=f"Deploy again from here: {deploy_command(lane)}",
             code=code,
         )
+    if code == "rate_limited":
+        limited = PlatformError(
+            f"{lane.label}: {message}", hint="Ask again then; what is done already is kept.", code="throttled"
+        )
+        limited.wait_seconds = retry_after(response)
+        return limited
     if code == "invalid_request" and isinstance(fields, Mapping):
         told = "; ".join(f"{name} {reason}" for name, reason in fields.items())
         return UsageError(f"{lane.label} does not accept the request: {told}.", code=code)

@@ -54,6 +54,11 @@ LANE = Lane("cloud", "https://x.acme.workers.dev", Engine("Cloudflare Workflows"
 JSON = {"content-type": "application/json"}
 HTML = {"content-type": "text/html"}
 HELD = json.dumps(json.loads((FIXTURES / "cloud-worker-running.json").read_text()))
+LIMITED: Answer = (
+    429,
+    {**JSON, "retry-after": "10"},
+    json.dumps({"error": "Too many requests: try again in 10 s.", "code": "rate_limited"}).encode(),
+)
 BUSY: Answer = (429, {**HTML, "retry-after": "7"}, b"<html>")
 
 
@@ -596,6 +601,23 @@ def test_who_follows_waits_for_as_long_as_a_block_lasts(cloud: Cloud, token: str
     assert last.is_over
     assert len(cloud.server.seen) == 3
     assert 300 <= (clock.now() - begun).total_seconds() < 300 + 40
+
+
+def test_the_workers_own_limit_is_waited_for(cloud: Cloud, client: CloudflareClient) -> None:
+    cloud.server.first("POST", "/confirm/r-1", LIMITED, LIMITED)
+    cloud.server.give("POST", "/confirm/r-1", HELD)
+    client.confirm("r-1")
+    assert len(cloud.time.slept) == 2
+    assert all(seconds >= 10 for seconds in cloud.time.slept)
+    assert cloud.told == ["Cloudflare asks for patience; trying again in 10 s…"] * 2
+
+
+def test_the_workers_own_limit_without_end_is_told(cloud: Cloud, client: CloudflareClient) -> None:
+    cloud.server.prepared["POST", "/confirm/r-1"] = LIMITED
+    error = raised(lambda: client.confirm("r-1"), PlatformError)
+    assert (error.code, error.exit_code, error.wait_seconds) == ("throttled", 5, 10)
+    assert "try again in 10 s" in error.message
+    assert cloud.time.slept == [10, 10, 10]
 
 
 def test_no_answer_in_time(cloud: Cloud) -> None:
