@@ -46,6 +46,9 @@ _READ = {
     "PublishVersion": "Version",
 }
 
+# What botocore's parsers, and those who read what these give, die of.
+_UNREADABLE = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+
 
 def readable(client: Any) -> Any:
     """`client`, which from now on raises UnreadableAnswerError, one of botocore's, for what is no answer of AWS's."""
@@ -67,7 +70,7 @@ def _require_shape(operation_model: OperationModel, response_dict: Mapping[str, 
     parser = create_parser(operation_model.service_model.resolved_protocol)
     try:
         parsed = parser.parse(response_dict, shape)
-    except (KeyError, ValueError, TypeError, AttributeError, IndexError, ResponseParserError) as error:
+    except (*_UNREADABLE, ResponseParserError) as error:
         raise UnreadableAnswerError(operation=name) from error
     if name in _READ and _READ[name] not in parsed:
         raise UnreadableAnswerError(operation=name)
@@ -180,7 +183,7 @@ def asking(region: str, doing: str) -> Iterator[None]:
     with _translated(region, doing):
         try:
             yield
-        except (KeyError, ValueError, TypeError, AttributeError, IndexError) as error:
+        except _UNREADABLE as error:
             raise unreadable(f"AWS · {region}, {doing}") from error
 
 

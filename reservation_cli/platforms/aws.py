@@ -31,7 +31,7 @@ from reservation_cli.domain.reservation import (
     whole_ms,
 )
 from reservation_cli.domain.timeline import Engine, ExecutionStatus, Timeline
-from reservation_cli.errors import ConflictError, NotFoundError, PlatformError, ResvError, TimedOutError
+from reservation_cli.errors import ConflictError, NotFoundError, PlatformError, ResvError, TimedOutError, UsageError
 from reservation_cli.local.plan import KEY
 from reservation_cli.local.stack import Stack
 from reservation_cli.platforms.aws_history import Event, timeline_from_history
@@ -58,6 +58,8 @@ _STATUSES: dict[str, ExecutionStatus] = {
     "TIMED_OUT": "timed_out",
     "STOPPED": "stopped",
 }
+#: What botocore's parser, which takes the shape of an answer for granted, dies of.
+UNREADABLE = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 _CONFLICTS = frozenset({"reservation_conflict", "already_confirmed", "already_cancelled", "rejected", "too_late"})
 
 
@@ -206,6 +208,11 @@ class AwsClient:
                 f"{self.lane.label} started the function, but named no durable execution.",
                 hint="If it does so again, it was created without DurableConfig: delete it and deploy it anew.",
             )
+        try:
+            if self._name(arn) != request.reservation_id:
+                raise self._unreadable()
+        except UsageError as error:  # not one of ours: nothing that can be asked for again
+            raise self._unreadable() from error
         return Timeline(
             platform=self.platform,
             target=self.target,
@@ -256,9 +263,9 @@ class AwsClient:
             if "Events" not in answer:
                 raise PlatformError(f"{self.lane.label} answered without a history for {arn}.", hint="Ask again.")
             events += answer["Events"]
-            if not answer.get("NextMarker"):
+            if not (marker := answer.get("NextMarker")):
                 return arn, events
-            page = {"Marker": answer["NextMarker"]}
+            page = self._next(page, marker)
 
     def executions(self, limit: int) -> Sequence[Timeline]:
         """See PlatformClient.executions: the list, then each one's history, a few at a time."""
@@ -277,7 +284,9 @@ class AwsClient:
         found: dict[str, ExecutionStatus] = {}
         for item in self._listed(PAGE, StartedAfter=since):
             # Newest first: an older one of the same name has outlived its retention.
-            found.setdefault(str(item.get("DurableExecutionName")), _STATUSES.get(str(item.get("Status")), "unknown"))
+            name = item.get("DurableExecutionName")
+            if isinstance(name, str):
+                found.setdefault(name, _STATUSES.get(str(item.get("Status")), "unknown"))
         return found
 
     def close(self) -> None:
@@ -329,9 +338,15 @@ class AwsClient:
             for item in answer.get("DurableExecutions", []):
                 if isinstance(item, Mapping) and isinstance(item.get("DurableExecutionArn"), str):
                     yield item
-            if not answer.get("NextMarker"):
+            if not (marker := answer.get("NextMarker")):
                 return
-            page = {"Marker": answer["NextMarker"]}
+            page = self._next(page, marker)
+
+    def _next(self, page: Mapping[str, str], marker: str) -> dict[str, str]:
+        """What asks for the page behind `page`; raises for a marker that leads to no other page, again and again."""
+        if page.get("Marker") == marker:
+            raise self._unreadable()
+        return {"Marker": marker}
 
     def _name(self, arn: str) -> str:
         """The execution's name; UsageError unless the ARN is one of this function, account and region."""
@@ -360,17 +375,18 @@ class AwsClient:
             )
         record = body.get("reservation")
         found = reservation_from_record(record) if isinstance(record, Mapping) else None
-        if body.get("ok") is True and found:
-            return found
-        raise _seat_error(body, name)
+        if body.get("ok") is not True:
+            raise _seat_error(body, name)
+        if found is None or found.reservation_id != name:
+            raise self._unreadable()
+        return found
 
     def _call(self, operation: Callable[..., Any], **arguments: object) -> dict[str, Any]:
         try:
             answer: dict[str, Any] = operation(**arguments)
         except (ClientError, BotoCoreError) as error:
             raise self._told(error) from error
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            # botocore's parser takes the shape of an answer for granted.
+        except UNREADABLE as error:
             raise self._unreadable() from error
         return answer
 

@@ -21,7 +21,7 @@ from reservation_cli.domain.deployment import AwsDeployment
 from reservation_cli.domain.reservation import parse_time
 from reservation_cli.errors import NotFoundError, PlatformError, TimedOutError
 from reservation_cli.logs import LogLine
-from reservation_cli.platforms.aws import AwsClient
+from reservation_cli.platforms.aws import UNREADABLE, AwsClient
 from reservation_cli.platforms.aws_errors import translated, unreadable
 from reservation_cli.platforms.aws_history import request_ids
 from reservation_cli.platforms.aws_session import Aws
@@ -179,6 +179,8 @@ class CloudLogs:
             if not answer.get("nextToken"):
                 self._seen.update((name, at) for name, (at, _) in fresh.items())
                 return list(fresh.values())
+            if asked.get("nextToken") == answer["nextToken"]:
+                raise unreadable(self.label)
             asked["nextToken"] = answer["nextToken"]
 
     def _call(self, asked: Mapping[str, object]) -> Mapping[str, Any] | None:
@@ -188,8 +190,7 @@ class CloudLogs:
             if isinstance(error, ClientError) and error.response["Error"].get("Code") == "ResourceNotFoundException":
                 return None
             raise translated(error, self.label, "read the logs") from error
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            # botocore's parser takes the shape of an answer for granted.
+        except UNREADABLE as error:
             raise unreadable(self.label) from error
         return answer
 

@@ -133,7 +133,7 @@ def _require_json(operation_model: OperationModel, response_dict: Mapping[str, A
     """Raises UnreadableAnswerError for a good answer that is not whole JSON, which botocore takes for an empty one."""
     body, output = response_dict["body"], operation_model.output_shape
     is_json = "json" in operation_model.service_model.resolved_protocol
-    if not is_json or response_dict["status_code"] != 200 or not isinstance(body, bytes):
+    if not is_json or response_dict["status_code"] >= 300 or not isinstance(body, bytes):
         return
     in_body = output is not None and any("location" not in member.serialization for member in output.members.values())
     if not body and not in_body:

@@ -145,7 +145,7 @@ class CloudflareClient:
         if response.is_error and body.get("code") != "seat_taken":
             raise worker_error(response, body, request.reservation_id, self.lane)
         return replace(
-            self._told_by_seat(request.reservation_id, "running", _record(body)),
+            self._told_by_seat(request.reservation_id, "running", _record(body, request.reservation_id)),
             request=request,
             requested_at=requested_at,
             accept_ms=round(accept_ms, 3),
@@ -185,9 +185,11 @@ class CloudflareClient:
         body = worker_body(response, self.lane)
         if response.is_error:
             raise worker_error(response, body, ref, self.lane)
-        record = _record(body)
-        if record is None:
+        if "reservation" not in body:
             raise NotFoundError(f"The hold of {ref} does not exist yet on Cloudflare.", hint="Ask again in a moment.")
+        record = _record(body, ref)
+        if record is None:
+            raise not_understood(response, self.lane)
         return record
 
     def executions(self, limit: int) -> Sequence[Timeline]:
@@ -293,7 +295,7 @@ class CloudflareClient:
         body = worker_body(response, self.lane)
         if response.is_error:
             raise worker_error(response, body, ref, self.lane)
-        record = _record(body)
+        record = _record(body, ref)
         if record is None:
             raise not_understood(response, self.lane)
         return record
@@ -329,6 +331,8 @@ def _cursor(body: Mapping[str, object]) -> str:
     return cursor if isinstance(cursor, str) else ""
 
 
-def _record(body: Mapping[str, object]) -> Reservation | None:
+def _record(body: Mapping[str, object], reservation_id: str) -> Reservation | None:
+    """The record that the seat has of that reservation; None when there is none, or that of another."""
     record = body.get("reservation")
-    return reservation_from_record(record) if isinstance(record, Mapping) else None
+    found = reservation_from_record(record) if isinstance(record, Mapping) else None
+    return found if found is not None and found.reservation_id == reservation_id else None

@@ -195,8 +195,16 @@ def test_a_function_without_durable_config_is_recognised(client: AwsClient, serv
 def test_confirm_asks_the_seats_function(client: AwsClient, server: Answers) -> None:
     record = json.loads(json.loads((FIXTURES / "sleep-confirmed.json").read_text())["get_durable_execution"]["Result"])
     server.give("POST", SEATS, json.dumps({"ok": True, "reservation": record["reservation"]}))
-    assert client.confirm("r-1").status == "confirmed"
-    assert json.loads(server.seen[0][2]) == {"action": "confirm", "reservationId": "r-1"}
+    name = record["reservation"]["reservationId"]
+    assert client.confirm(name).status == "confirmed"
+    assert json.loads(server.seen[0][2]) == {"action": "confirm", "reservationId": name}
+
+
+def test_what_is_told_of_another_reservation_is_no_answer(client: AwsClient, server: Answers) -> None:
+    record = json.loads(json.loads((FIXTURES / "sleep-confirmed.json").read_text())["get_durable_execution"]["Result"])
+    server.give("POST", SEATS, json.dumps({"ok": True, "reservation": record["reservation"]}))
+    with pytest.raises(PlatformError, match="cannot be read"):
+        client.confirm("r-1")
 
 
 def test_confirm_by_an_arn_needs_that_very_execution(client: AwsClient, server: Answers) -> None:
@@ -301,3 +309,13 @@ def test_a_server_that_is_gone(client: AwsClient, server: Answers) -> None:
     server.give("GET", "*/history", "<html>", 200)
     with pytest.raises(PlatformError):
         client.timeline(ARN)
+
+
+def test_a_page_that_leads_to_itself_is_not_followed_for_ever(client: AwsClient, server: Answers) -> None:
+    server.give("GET", "*/history", json.dumps({"Events": [], "NextMarker": "again"}))
+    server.give("GET", "*/durable-executions", json.dumps({"DurableExecutions": [], "NextMarker": "again"}))
+    for ask in (lambda: client.timeline(ARN), lambda: client.statuses(datetime.now(UTC))):
+        server.seen.clear()
+        with pytest.raises(PlatformError, match="cannot be read"):
+            ask()
+        assert len(server.seen) == 2

@@ -143,10 +143,18 @@ def test_a_pending_hold_is_no_error(client: CloudflareClient, server: Answers) -
 def test_a_taken_seat_is_a_lane_not_an_error(client: CloudflareClient, server: Answers) -> None:
     body = (FIXTURES / "post-reserve-409-seat-taken.json").read_text()
     server.give("POST", "/reserve", body, 409)
-    lane = client.reserve(ReservationRequest("r-1", "A1"))
+    lane = client.reserve(ReservationRequest("late-comer", "D1"))
     assert lane.outcome == "rejected"
     assert lane.reservation is not None
     assert lane.reservation.held_until is not None
+
+
+def test_what_is_told_of_another_reservation_is_no_answer(client: CloudflareClient, server: Answers) -> None:
+    server.give("GET", "/reservation/r-2", json.dumps({"reservation": HELD}))
+    server.give("POST", "/confirm/r-2", json.dumps({"reservation": HELD}))
+    for ask in (client.reservation, client.confirm):
+        with pytest.raises(PlatformError, match="not the JSON"):
+            ask("r-2")
 
 
 @pytest.mark.parametrize(
