@@ -48,8 +48,8 @@ class Ground(Protocol):
     def kill(self, pid: int) -> datetime | None:
         """Kill that process at once; when it was done. None when it has ended already."""
 
-    def revive(self) -> None:
-        """What the next `resv` command does: see to it that the stack runs."""
+    def revive(self, killed: int = 0) -> None:
+        """What the next `resv` command does: see to it that the stack runs. `killed` is a supervisor that was killed."""
 
     def bodies(self) -> Sequence[Body]:
         """The step bodies that have begun, of the platforms whose history does not tell."""
@@ -106,10 +106,10 @@ class LocalGround:
             return None
         return at
 
-    def revive(self) -> None:
+    def revive(self, killed: int = 0) -> None:
         """See Ground.revive."""
-        # A supervisor that has just been killed holds its lock for an instant: it is not to be taken for a living one.
-        while not self._processes("supervisor") and stack.running(self.settings.home) is not None:
+        # One that has just been killed holds its lock for an instant: it is not to be taken for a living one.
+        while (running := stack.running(self.settings.home)) is not None and running.pid == killed:
             time.sleep(0.005)
         stack.ensure(self.settings, self.progress)
 

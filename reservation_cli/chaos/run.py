@@ -93,11 +93,12 @@ def _strike(plan: Plan, ground: Ground, state: _State, strike: Strike) -> None:
     if anchor != "sent":
         at = _moment(ground, strike, calls, anchor) + seconds
     time.sleep(max(0.0, at - time.time()))
-    state.kills.append(_kill(plan, ground, strike, pid))
+    kill = _kill(plan, ground, strike, pid)
+    state.kills.append(kill)
     state.callers.send(strike.probes, strike.number, probes=True)
     state.loads.append(os.getloadavg()[0])
     if strike.victim == "supervisor":
-        ground.revive()  # nobody else would: the next command does it
+        ground.revive(kill.pid)  # nobody else would: the next command does it
     group = [call for call in calls if call.ask.hold_seconds == plan.hold_seconds]
     _until_over(ground, state, group)
     _learn(ground, state, [call for call in group if not call.ask.rivals])

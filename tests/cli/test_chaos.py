@@ -57,7 +57,7 @@ class FakeGround:
     def mend(self, fake: FakePlatform) -> None:
         fake.fail = None
 
-    def revive(self) -> None:
+    def revive(self, killed: int = 0) -> None:
         for fake in self.fakes.values():
             self.mend(fake)
 
