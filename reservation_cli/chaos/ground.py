@@ -49,7 +49,7 @@ class Ground(Protocol):
         """Kill that process at once; when it was done. None when it has ended already."""
 
     def revive(self, killed: int = 0) -> None:
-        """What the next `resv` command does: see to it that the stack runs. `killed` is a supervisor that was killed."""
+        """What the next `resv` command does: see to it that the stack runs. `killed`: a supervisor that was killed."""
 
     def bodies(self) -> Sequence[Body]:
         """The step bodies that have begun, of the platforms whose history does not tell."""
