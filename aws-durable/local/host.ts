@@ -3,6 +3,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { ensureTable, startDynamodb } from "./dynamodb.js";
+import { forgetHourly } from "./forget.js";
 import type { ServedFunction } from "./function.js";
 import { LocalFunction } from "./functions.js";
 import { captureOutput, failOnStrayErrors } from "./invocation.js";
@@ -79,7 +80,7 @@ async function main(options: ReturnType<typeof readOptions>): Promise<void> {
   env["AWS_ENDPOINT_URL_DYNAMODB"] = `http://127.0.0.1:${dynamodb.port}`;
   const client = new DynamoDBClient();
   await ensureTable(client, table);
-  client.destroy();
+  forgetHourly(client, table);
 
   captureOutput();
   failOnStrayErrors();

@@ -38,7 +38,7 @@ from reservation_cli.local.aws_engine.host import (
     InvocationAbandonedError,
 )
 from reservation_cli.local.aws_engine.lanes import PooledLane
-from reservation_cli.local.aws_engine.recovery import recover
+from reservation_cli.local.aws_engine.recovery import forget_hourly, recover
 from reservation_cli.local.aws_engine.store import Query, SqliteStore, StoreError
 from reservation_cli.local.aws_engine.wire import parse_moment, rfc3339
 from support.aws_engine_kit import free_port, until
@@ -166,6 +166,23 @@ def test_the_oldest_ended_executions_are_forgotten(tmp_path: Path) -> None:
             "d1",
             "running",
         ]
+
+
+def test_a_running_engine_forgets_as_well(tmp_path: Path) -> None:
+    clock = MillisecondClock()
+    with opened(tmp_path) as store:
+        for days in (1, 20):
+            moment = clock.now() - timedelta(days=days)
+            ended = execution(f"d{days}", moment)
+            ended.complete_success(None, now=moment)
+            store.update(ended)
+        over = threading.Event()
+        thread = threading.Thread(target=forget_hourly, args=(store, clock, over, 0.001))
+        thread.start()
+        until(lambda: len(store.list_all()) == 1, "what is past its retention")
+        over.set()
+        thread.join()
+        assert store.find("flow", "d1") is not None
 
 
 def test_a_page_ends_where_the_next_begins_even_within_a_millisecond(tmp_path: Path) -> None:

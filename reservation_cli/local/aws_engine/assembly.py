@@ -17,7 +17,7 @@ from reservation_cli.local.aws_engine.executor import LocalExecutor
 from reservation_cli.local.aws_engine.functions import Function, Functions
 from reservation_cli.local.aws_engine.host import HandlerHost
 from reservation_cli.local.aws_engine.invoke import InvokeApi
-from reservation_cli.local.aws_engine.recovery import recover
+from reservation_cli.local.aws_engine.recovery import forget_hourly, recover
 from reservation_cli.local.aws_engine.server import EngineServer
 from reservation_cli.local.aws_engine.store import SqliteStore, StoreError
 
@@ -42,15 +42,20 @@ class Settings:
 class EngineProcess:
     """The running parts of the endpoint."""
 
-    def __init__(self, server: EngineServer, store: SqliteStore) -> None:
+    def __init__(self, server: EngineServer, store: SqliteStore, clock: MillisecondClock) -> None:
         self._server = server
         self._store = store
+        self._clock = clock
+        self._ended = threading.Event()
 
     def start(self) -> None:
         threading.Thread(target=self._server.serve_forever, name="http", daemon=True).start()
+        parts = (self._store, self._clock, self._ended)
+        threading.Thread(target=forget_hourly, args=parts, name="forget", daemon=True).start()
 
     def close(self) -> None:
         """Stop accepting, then let the write in progress finish and release the store."""
+        self._ended.set()
         self._server.socket.close()
         self._store.close()
 
@@ -80,4 +85,4 @@ def assemble(settings: Settings, listener: socket.socket) -> EngineProcess:
     server = EngineServer(
         listener, api.handle, {"engine": ENGINE, "version": __version__}, running=lambda: store.running
     )
-    return EngineProcess(server, store)
+    return EngineProcess(server, store, clock)

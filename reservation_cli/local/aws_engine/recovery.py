@@ -1,7 +1,8 @@
-"""Picking up the executions that a stopped or killed engine left behind."""
+"""Picking up the executions that a stopped or killed engine left behind, and forgetting those that ended long ago."""
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 
 from reservation_cli.local.aws_engine.clock import MillisecondClock
@@ -11,6 +12,7 @@ from reservation_cli.local.aws_engine.store import SqliteStore
 
 # Lambda's default for `RetentionPeriodInDays`.
 RETENTION_DAYS = 14
+_HOUR = 3600.0
 
 
 def recover(executor: LocalExecutor, store: SqliteStore, clock: MillisecondClock) -> int:
@@ -18,11 +20,22 @@ def recover(executor: LocalExecutor, store: SqliteStore, clock: MillisecondClock
 
     What fell due while the engine was down fires at once. Executions past their retention are forgotten.
     """
-    store.prune(clock.now() - timedelta(days=RETENTION_DAYS))
+    forget(store, clock)
     unfinished = store.unfinished()
     for execution in unfinished:
         _resume(executor, execution)
     return len(unfinished)
+
+
+def forget(store: SqliteStore, clock: MillisecondClock) -> int:
+    """Forget the executions past their retention; gives how many there were."""
+    return store.prune(clock.now() - timedelta(days=RETENTION_DAYS))
+
+
+def forget_hourly(store: SqliteStore, clock: MillisecondClock, ended: threading.Event, seconds: float = _HOUR) -> None:
+    """The same every hour until `ended`: an engine may run for weeks."""
+    while not ended.wait(seconds):
+        forget(store, clock)
 
 
 def _resume(executor: LocalExecutor, execution: LocalExecution) -> None:
