@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from itertools import islice
 
-from reservation_cli.domain import benchmark
+from reservation_cli.domain import benchmark, chaos_verdict
 from reservation_cli.domain.benchmark import SIGNED, Bench, Contest, Summary
+from reservation_cli.domain.chaos import Chaos
 from reservation_cli.domain.comparison import LABELS, Row, metrics, rows
 from reservation_cli.domain.reservation import format_duration
 from reservation_cli.domain.run import Run
 from reservation_cli.domain.timeline import Timeline
 from reservation_cli.render import bench as told_of
 from reservation_cli.render.bench import contest_sentence, main_metric, ms
+from reservation_cli.render.chaos import facts as chaos_facts
+from reservation_cli.render.chaos import method as chaos_method
+from reservation_cli.render.chaos import promises
 from reservation_cli.render.picture import heading
 from reservation_cli.render.svg_histogram import Histogram
 from reservation_cli.render.table import LOCAL, clocks, sentences, values
@@ -57,6 +62,8 @@ def findings(run: Run) -> Findings | None:
 
 def title(run: Run) -> str:
     """What the report is about."""
+    if run.chaos is not None:
+        return f"Chaos: {len(run.chaos.kills)} kills"
     if run.bench is not None:
         return f"Benchmark: {joined([PLATFORM_NAMES[platform] for platform in run.bench.plan.platforms])}"
     platforms = joined([PLATFORM_NAMES[lane.platform] for lane in run.lanes])
@@ -65,17 +72,25 @@ def title(run: Run) -> str:
 
 def facts(run: Run) -> list[str]:
     """What was asked for, and when it was recorded."""
-    told = told_of.facts(run.bench.plan) if run.bench else _asked(run.lanes)
+    if run.chaos is not None:
+        told = chaos_facts(run.chaos.plan)
+    else:
+        told = told_of.facts(run.bench.plan) if run.bench else _asked(run.lanes)
     return [*told, *([utc(run.recorded_at)] if run.recorded_at else [])]
 
 
 def answer(run: Run, found: Findings | None) -> str:
     """What came of it, in one sentence."""
+    if run.chaos is not None:
+        return _of_chaos(run.chaos)
     return _of_bench(found) if found is not None else _of_lanes(run.lanes)
 
 
 def warnings(run: Run) -> list[str]:
     """What a reader must know before drawing conclusions: where it ran, how often, and by whose clocks."""
+    if run.chaos is not None:
+        interrupted = ["Interrupted: this is what had been found until then."] if run.chaos.interrupted else []
+        return [*interrupted, *islice(chaos_method(run), 3)]
     if run.bench is None:
         return [*sentences(run.lanes), next(clocks())]
     found = [LOCAL] if any(sample.target == "local" for sample in run.bench.samples) else []
@@ -94,6 +109,8 @@ def warnings(run: Run) -> list[str]:
 
 def kept(run: Run) -> str:
     """Which of a benchmark's lanes are drawn; nothing where all are."""
+    if run.chaos is not None:
+        return "Of each process, what its worst kill kept waiting longest." if run.lanes else ""
     if run.bench is None:
         return ""
     several = ", of the longest hold" if len(run.bench.plan.holds) > 1 else ""
@@ -158,6 +175,13 @@ def _names(lanes: Sequence[Timeline]) -> list[str]:
     if len(set(names)) == len(names):
         return names
     return [f"{name} {detail}" for name, detail in zip(names, details(lanes), strict=True)]
+
+
+def _of_chaos(chaos: Chaos) -> str:
+    """'1 011 reservations, all right: 0 reservations lost, 0 seats held twice, ...'."""
+    right, all_ = chaos_verdict.counts(chaos)["right"], len(chaos.bookings)
+    told = ", ".join(f"{number} {name}" for name, number in promises(chaos))
+    return f"{all_} reservations, {'all' if right == all_ else right} right: {told}."
 
 
 def _of_bench(found: Findings) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from reservation_cli.domain.benchmark import Bench
+from reservation_cli.domain.chaos import Chaos
 from reservation_cli.domain.comparison import LABELS, metrics
 from reservation_cli.domain.costing import Costing, Terms, changes, costing
 from reservation_cli.domain.reservation import format_duration
@@ -16,14 +17,18 @@ from reservation_cli.domain.statistics import FEWEST_FOR_NOISE
 from reservation_cli.render import html_tables as tables
 from reservation_cli.render.answer import Findings, answer, facts, findings, histograms, kept, title, warnings
 from reservation_cli.render.bench import certainty
+from reservation_cli.render.chaos_tables import grids
 from reservation_cli.render.cost import difference, money
-from reservation_cli.render.html_tables import Table
+from reservation_cli.render.html_tables import Cell, Table
 from reservation_cli.render.picture import zero_words
 from reservation_cli.render.svg import histogram_figure, lanes_figure
+from reservation_cli.render.svg_chaos import kills_figure
 from reservation_cli.render.templating import environment, stylesheet
 from reservation_cli.render.words import PLATFORM_NAMES, details, printable
 from reservation_cli.schema import read
 
+#: The columns of a chaos run that are words.
+_WORDS = ("process", "aimed at", "observed", "outcomes")
 #: The picture is drawn for each of these widths in pixels; the style sheet shows the one that fits.
 _WIDTHS: Mapping[str, int] = {"wide": 912, "middle": 600, "narrow": 328}
 
@@ -64,6 +69,7 @@ def render(run: Run) -> str:
             definitions=_definitions(run),
             printable=printable,
             **(_of_bench(run, found) if found else _of_lanes(run)),
+            **(_of_chaos(run.chaos) if run.chaos else {}),
             **_of_cost(list(_costed(run))),
         )
     )
@@ -83,6 +89,26 @@ def _of_bench(run: Run, found: Findings) -> Mapping[str, object]:
         "percentiles": [tables.percentiles(found, hold) for hold in found.bench.plan.holds],
         "method": list(_method(found.bench)),
     }
+
+
+def _of_chaos(chaos: Chaos) -> Mapping[str, object]:
+    promised, *more, kills = (
+        Table(caption, head, tuple(tuple(map(Cell, row)) for row in rows), _numbers(head))
+        for caption, head, rows in grids(chaos)
+    )
+    figure = Figure(
+        heading="Kills",
+        drawn={name: _markup(kills_figure(chaos, width)) for name, width in _WIDTHS.items()},
+        caption="Point at a kill, or Tab to it, for what it did.",
+        summary="Every kill in numbers",
+        tables=(kills,),
+    )
+    return {"kills": figure, "promised": promised, "chaos_tables": more}
+
+
+def _numbers(head: Sequence[str]) -> list[int]:
+    """The columns of numbers."""
+    return [index for index, name in enumerate(head) if index and name not in _WORDS]
 
 
 def _of_cost(costed: Sequence[Costing]) -> Mapping[str, object]:

@@ -10,12 +10,16 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from reservation_cli.domain import benchmark
 from reservation_cli.domain.benchmark import SIGNED, Bench, Summary, Verdict
+from reservation_cli.domain.chaos import Chaos
 from reservation_cli.domain.comparison import LABELS, metrics, rows
 from reservation_cli.domain.cost import PRICES_AS_OF, CostLine, lines
 from reservation_cli.domain.reservation import format_duration
 from reservation_cli.domain.run import Run
 from reservation_cli.domain.timeline import Timeline
+from reservation_cli.render.answer import answer, title, warnings
 from reservation_cli.render.bench import certainty, contest_sentence, drift_sentence, facts, interval, method, ms
+from reservation_cli.render.chaos import facts as chaos_facts
+from reservation_cli.render.chaos_tables import grids
 from reservation_cli.render.mermaid import charts
 from reservation_cli.render.picture import zero_words
 from reservation_cli.render.table import LOCAL, clocks, difference, sentences, values
@@ -39,8 +43,25 @@ _MARKUP = re.compile(r"[\\`*_\[\]<>|~&$#]")
 
 def render(run: Run) -> str:
     """The whole report."""
-    parts = _benchmark(run, run.bench) if run.bench is not None else _comparison(run)
+    parts = _parts(run)
     return "\n\n".join([*parts, *_charts(run), *_cost(run), *_surroundings(run)]) + "\n"
+
+
+def _parts(run: Run) -> Iterator[str]:
+    if run.chaos is not None:
+        return _chaos(run, run.chaos)
+    return _benchmark(run, run.bench) if run.bench is not None else _comparison(run)
+
+
+def _chaos(run: Run, chaos: Chaos) -> Iterator[str]:
+    yield f"# {title(run)}"
+    yield " · ".join(map(_text, chaos_facts(chaos.plan)))
+    yield _recorded(run)
+    yield _text(answer(run, None))
+    yield "\n>\n".join(f"> {_text(sentence)}" for sentence in warnings(run))
+    for caption, head, rows_ in grids(chaos):
+        yield f"## {caption}"
+        yield _table(list(head), [[_text(cell) for cell in row] for row in rows_], "lr")
 
 
 def _comparison(run: Run) -> Iterator[str]:

@@ -10,6 +10,7 @@ from reservation_cli.domain.run import Run
 from reservation_cli.render.answer import answer, facts, findings, histograms, kept, title, warnings
 from reservation_cli.render.canvas import Canvas, document
 from reservation_cli.render.picture import zero_words
+from reservation_cli.render.svg_chaos import draw_kills
 from reservation_cli.render.svg_histogram import Histogram, draw_histogram
 from reservation_cli.render.svg_lanes import draw_lanes
 from reservation_cli.render.templating import clean, stylesheet
@@ -32,6 +33,8 @@ def render(run: Run) -> str:
     y = _words(canvas, [title(run)], "ink title", 40)
     y = _words(canvas, [" · ".join(facts(run))], "dim", y)
     y = _words(canvas, [told], "ink", y + 4)
+    if run.chaos is not None:
+        y = draw_kills(canvas, run.chaos, y) + _GAP
     y = draw_lanes(canvas, run.lanes, y) + _GAP
     y = _words(canvas, [f"{kept(run)} {zero_words(run.lanes)}.".strip()], "dim", y)
     found = list(histograms(run))

@@ -92,6 +92,21 @@ def test_the_list_of_runs_tells_it() -> None:
     assert "2 kills · seed 1 · hold 2s · sleep and event  ✓ 5 right" in console.file.getvalue()
 
 
+def test_the_reports_tell_the_kills_the_promises_and_the_ledger(tmp_path: Path) -> None:
+    files = [tmp_path / f"run{ending}" for ending in (".html", ".md", ".svg")]
+    exports.write(RUN, [str(file) for file in files])
+    html, markdown, svg = (file.read_text() for file in files)
+    for text in (html, markdown, svg):
+        assert "Chaos: 2 kills" in text
+        assert "5 reservations, all right: 0 reservations lost, 0 seats held twice" in text
+    assert "| AWS create-hold | 4 | 5 | 1 | 4 | 4 |" in markdown
+    assert "| 1 | host | mid-step | mid-step |" in markdown
+    # Each kill is drawn, and told to those who do not see it.
+    for drawn in (html, svg):
+        assert 'aria-label="Kill 1: host 4711; AWS, mid-step; recovered after' in drawn
+        assert 'aria-label="Kill 2: supervisor 4712; Cloudflare and AWS, mid-wait; recovered after' in drawn
+
+
 @pytest.mark.parametrize("ending", exports.ENDINGS)
 def test_every_format_takes_it(ending: str, tmp_path: Path) -> None:
     file = tmp_path / f"run{ending}"
