@@ -7,7 +7,7 @@ ResvError                    exit code, stable code
 ├── PlatformError            5   platform         the platform refused or did not answer
 ├── NotConfiguredError       6   not_configured   a tool, a credential or a deployment is missing
 ├── TimedOutError            7   timed_out        it did not happen in the time given
-├── ThresholdError           8   threshold        a --fail-if threshold was missed
+├── ThresholdError           8   threshold        a --fail-if threshold was missed, or chaos broke a promise
 └── Interrupted              130 interrupted      Ctrl-C while something goes on without us
 
 Only `cli.main` catches them. Each says what happened to which thing; the hint says what to do about it.
@@ -76,7 +76,7 @@ class TimedOutError(ResvError):
 
 
 class ThresholdError(ResvError):
-    """A `--fail-if` threshold was missed."""
+    """A `--fail-if` threshold was missed, or `resv chaos` found a broken promise (code `invariant`)."""
 
     exit_code = 8
     code = "threshold"

@@ -71,7 +71,8 @@ class LocalGround:
     def open(
         cls, settings: Settings, platforms: Sequence[Platform], connect: Connect, progress: Callable[[str], None]
     ) -> LocalGround:
-        """Start it. Raises what `stack.ensure` raises, with nothing left behind."""
+        """Start it. Raises what `stack.ensure` raises, with nothing left behind, of earlier runs neither."""
+        end_abandoned(settings.home)
         taken = {settings.cloudflare_port, settings.aws_port}
         own = replace(
             settings,
@@ -152,6 +153,19 @@ class LocalGround:
             return leaders
         groups = {process.group for process in leaders}
         return [process for process in table if process.group in groups and "/workerd " in process.command]
+
+
+def end_abandoned(home: Path) -> None:
+    """End what is left of runs that were killed themselves: their stacks go on until they are idle for long."""
+    folder = home / FOLDER
+    for left in folder.iterdir() if folder.is_dir() else ():
+        number = left.name.rpartition("-")[2]
+        if number.isdecimal() and not _lives(int(number)):
+            _end(left)
+
+
+def _lives(pid: int) -> bool:
+    return any(process.pid == pid for process in processes.table())
 
 
 def _folder(home: Path) -> Path:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from reservation_cli.chaos.bodies import Body
-from reservation_cli.chaos.ground import Clients, Key, LocalGround
+from reservation_cli.chaos.ground import FOLDER, Clients, Key, LocalGround, end_abandoned
 from reservation_cli.domain.chaos import HIT, MOMENTS, VICTIMS, Stored, Victim
 from reservation_cli.domain.reservation import Platform, ReservationStatus
 from reservation_cli.errors import PlatformError
@@ -167,6 +167,19 @@ def test_bad_input_starts_nothing(run_resv: Run, ground: FakeGround, argv: tuple
     assert (code, out) == (2, "")
     assert told in json.loads(err)["error"]["message"]
     assert ground.clients == {}
+
+
+def test_what_a_killed_run_left_behind_is_ended_and_a_living_ones_is_not(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    left = tmp_path / FOLDER / f"20261128-120000-{dead.pid}"
+    own = tmp_path / FOLDER / f"20261128-120000-{os.getpid()}"
+    for folder in (left, own):
+        (folder / "logs").mkdir(parents=True)
+    end_abandoned(tmp_path)
+    assert not left.exists()
+    assert own.exists()
+    end_abandoned(tmp_path / "new")
 
 
 @pytest.mark.stack

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from reservation_cli import exports, runs
+from reservation_cli import exports, runs, schema
+from reservation_cli.domain.chaos import Ask, Booking, Chaos, Kill, Plan, Stored
+from reservation_cli.domain.chaos_verdict import Entry
 from reservation_cli.domain.record import run_as_json, run_from_json
 from reservation_cli.domain.reservation import InvalidInputError
 from reservation_cli.domain.run import Run
@@ -37,6 +39,27 @@ def test_it_is_read_back_as_it_was_written() -> None:
     assert told["summary"]["lost"] == told["summary"]["double_held"] == told["summary"]["wrong"] == 0
     assert told["summary"]["processes"]["host"]["recovered_ms"]["n"] == 1
     assert [kill["observed"] for kill in told["summary"]["kills"]] == ["mid-step", "mid-wait"]
+
+
+@pytest.mark.parametrize(
+    ("place", "kind"),
+    [
+        ("chaos", Chaos),
+        ("chaos.properties.plan", Plan),
+        ("chaos.$defs.kill", Kill),
+        ("chaos.$defs.ask", Ask),
+        ("chaos.$defs.booking", Booking),
+        ("chaos.$defs.stored", Stored),
+        ("chaos_summary.$defs.entry", Entry),
+    ],
+)
+def test_the_schema_has_the_fields_of_the_dataclass(place: str, kind: type) -> None:
+    name, *keys = place.split(".")
+    part = schema.read(name)
+    for key in keys:
+        part = part[key]
+    names = [field.name for field in fields(kind)]
+    assert list(part["properties"]) == part["required"] == names
 
 
 @pytest.mark.parametrize(
