@@ -48,11 +48,11 @@ export const sameOrigin: Guard = async (c, next) => {
   await next();
 };
 
-/** In the cloud, holds each address to the rate of wrangler.jsonc, reading and writing counted apart. */
+/** In the cloud, holds each address (of IPv6, each /64: all of it is one customer's) to the rate of wrangler.jsonc, reading and writing counted apart. */
 export const rateLimit: Guard = async (c, next) => {
   if (!c.env.LOCAL) {
     const kind = SAFE.has(c.req.method) ? "read" : "write";
-    const key = `${new URL(c.req.url).host} ${kind} ${c.req.header("CF-Connecting-IP") ?? ""}`;
+    const key = `${new URL(c.req.url).host} ${kind} ${network(c.req.header("CF-Connecting-IP") ?? "")}`;
     const { success } = await c.env.RATE_LIMIT.limit({ key });
     if (!success) {
       const headers = { "Retry-After": String(RATE_PERIOD) };
@@ -85,6 +85,14 @@ export const jsonOnly: Guard = async (c, next) => {
   }
   await next();
 };
+
+/** An IPv4 address as it is; of an IPv6 address its /64. */
+function network(address: string): string {
+  if (!address.includes(":")) return address;
+  const [before = [], after = []] = address.split("::").map((half) => half.split(":").filter(Boolean));
+  const zeros = Array<string>(Math.max(0, 8 - before.length - after.length)).fill("0");
+  return [...before, ...zeros, ...after].slice(0, 4).join(":");
+}
 
 /** Compares in a time that does not tell where, or by how much in length, the two differ. */
 async function sameSecret(given: string, expected: string): Promise<boolean> {

@@ -128,6 +128,25 @@ describe("the rate limit", () => {
     ]);
   });
 
+  it.each([
+    ["203.0.113.7", "203.0.113.7"],
+    ["2001:db8:1:2:3:4:5:6", "2001:db8:1:2"],
+    ["2001:db8:1:2::6", "2001:db8:1:2"],
+    ["2001:db8::6", "2001:db8:0:0"],
+    ["2001:db8::", "2001:db8:0:0"],
+    ["::1", "0:0:0:0"],
+  ])("counts %s as %s", async (address, network) => {
+    const keys: string[] = [];
+    bindings.RATE_LIMIT = {
+      limit: ({ key }) => {
+        keys.push(key);
+        return Promise.resolve({ success: true });
+      },
+    };
+    expect((await request("GET", "/", { headers: { "CF-Connecting-IP": address } })).status).toBe(200);
+    expect(keys).toEqual([`worker.test read ${network}`]);
+  });
+
   it("is the platform's: 1,000 requests in 10 s for each address", async () => {
     const headers = { "CF-Connecting-IP": "203.0.113.8" };
     const use = () => LIMITER.limit({ key: "worker.test read 203.0.113.8" });
