@@ -50,7 +50,11 @@ def unanswered() -> Case:
     return [RESERVED, replace(CONFIRM, record=None, refusal="platform")], {"r-1": told_by_all(CONFIRMED)}
 
 
-@pytest.mark.parametrize("case", [won, late, unanswered])
+def never_made() -> Case:
+    return [replace(RESERVED, record=None, refusal="platform")], {"r-1": Witnesses(None, None, None)}
+
+
+@pytest.mark.parametrize("case", [won, late, unanswered, never_made])
 def test_what_can_be(case: Callable[[], Case]) -> None:
     answers, ends = case()
     assert problems(answers, ends) == []
@@ -78,6 +82,7 @@ def answered(case: Case, *answers: Answer) -> Case:
 WRONG: dict[str, tuple[Case, str]] = {
     "the list disagrees": (without_list(won()), "in the list"),
     "the seat knows nothing": (without_seat(won()), "unknown to its seat"),
+    "nobody knows of it": (([RESERVED], {"r-1": Witnesses(None, None, None)}), "unknown to its seat"),
     "held for ever": (ended(([RESERVED], {}), HELD), "held for ever"),
     "the workflow says otherwise": (
         (won()[0], {"r-1": Witnesses(CONFIRMED, told_by_all(EXPIRED).lane, "succeeded")}),

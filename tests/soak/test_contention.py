@@ -20,9 +20,10 @@ pytestmark = [pytest.mark.soak, pytest.mark.stack]
 def test_each_seat_answers_one_call_after_the_other(tmp_path: Path, platform: Platform) -> None:
     with races.own_stack(tmp_path / "home") as environ:
         client = connect(settings.load(environ), platform, None, print)
-        figures = contention.run(client, Plan(users=200, seats=20, seconds=600, seed=SEED))
+        figures = contention.run(client, Plan(users=200, seats=20, seconds=600, seed=SEED, think=8))
         client.close()
     print(f"\nseed {SEED}", figures, sep="\n")
     assert figures.broken == {}
     assert (figures.lost, figures.problems) == (0, [])
     assert figures.outcomes["held"] == 0
+    assert figures.unanswered < figures.calls / 20

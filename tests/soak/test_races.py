@@ -40,3 +40,8 @@ def test_every_race_has_one_outcome_that_every_reader_knows(
     print(f"\nseed {SEED}", figures, sep="\n")
     assert figures.problems == []
     assert (figures.races, figures.lost) == (count, 0)
+    # A race that nobody loses, or that is hardly ever run, shows nothing.
+    assert figures.unanswered < count / 20
+    if kind == "confirm against expiry":
+        assert figures.answers["confirm confirmed"] > count / 20
+        assert figures.answers["confirm too_late"] > count / 20

@@ -6,7 +6,7 @@ import os
 import random
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -42,7 +42,7 @@ Kind = Literal[
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 #: Races at once, and their calls. Each reservation keeps nine files open in workerd until it has been idle for 10 s.
-AT_ONCE = 24
+AT_ONCE = 16
 BATCH = 200
 READERS = 8
 _LOOK_SECONDS = 0.3
@@ -130,8 +130,9 @@ class Arena:
         self._races = ThreadPoolExecutor(AT_ONCE)
         self._calls = ThreadPoolExecutor(2 * AT_ONCE)
         self._lock = threading.Lock()
-        #: From a confirmation's sending to the clock of its seat, in ms: what the last ones took.
-        self._leads: deque[float] = deque([5.0], maxlen=25)
+        #: So many ms before the moment that counts a call is sent. It goes up with each confirmation that was too late
+        #: and down with each that was not, so that as many come too late as don't.
+        self._lead = 5.0
         #: From a lease's end to its finalize, in ms.
         self._lateness = 10.0
 
@@ -176,22 +177,25 @@ class Arena:
             record = call(request.reservation_id)
         except ResvError as error:
             return Answer(act, request, sent, now_ms(), refusal=error.code)
-        # A confirmation that was answered before keeps its time.
-        if act == "confirm" and (lead := ms(record.ended_at) + 0.5 - sent) > 0:
-            with self._lock:
-                self._leads.append(lead)
         return Answer(act, request, sent, now_ms(), record)
 
     def at(self, moment: float, act: Act, request: ReservationRequest) -> Future[Answer]:
         """Make the call so that the platform gets to it at `moment` (epoch ms), as far as can be foreseen."""
 
         def call() -> Answer:
-            with self._lock:
-                lead = median(self._leads)
-            time.sleep(max(0.0, moment - lead - now_ms()) / 1000)
+            time.sleep(max(0.0, moment - self._lead - now_ms()) / 1000)
             return self.now(act, request)
 
         return self._calls.submit(call)
+
+    def learn(self, confirm: Answer) -> None:
+        """Aim the next ones by how this confirmation at the end of a lease went."""
+        with self._lock:
+            step = max(0.5, self._lead * 0.04)
+            if confirm.has_won:
+                self._lead = max(0.0, self._lead - step)
+            elif confirm.refusal == "too_late":
+                self._lead += step
 
     def expects_finalize(self, due: float) -> float:
         """When the finalize of a hold that is due at `due` will begin, as far as can be foreseen; epoch ms."""
@@ -204,7 +208,7 @@ class Arena:
         def have_ended() -> bool:
             nonlocal listed
             listed = patiently(lambda: self._client.statuses(since))
-            going = any(listed.get(name) not in ENDED for name in names)
+            going = any(listed[name] not in ENDED for name in names if name in listed)
             if going:
                 time.sleep(_LOOK_SECONDS)  # the list has hundreds
             return not going
@@ -283,6 +287,7 @@ def _confirm_at_expiry(arena: Arena, request: ReservationRequest, chance: random
     if chance.random() < 0.2:
         rival = ReservationRequest(f"{request.reservation_id}-rival", request.seat, "rival", 1, request.strategy)
         calls.append(arena.at(due + chance.gauss(0, SPREAD_MS), "reserve", rival))
+    arena.learn(calls[0].result())
     yield from (call.result() for call in calls)
 
 

@@ -82,6 +82,8 @@ def problems(answers: Sequence[Answer], ends: Mapping[str, Witnesses]) -> list[s
     found = []
     for reservation_id, end in ends.items():
         mine = [answer for answer in answers if answer.reservation_id == reservation_id]
+        if end.seat is None and end.lane is None and all(one.is_open for one in mine if one.act == "reserve"):
+            continue  # nobody was told that there is one
         reasons = [*_of_readers(end), *(_of_answers(mine, end.seat) if end.seat else ())]
         found += [f"{reservation_id}: {reason}" for reason in reasons]
     return found + [f"{first} and {then} had the seat at once" for first, then in overlaps(_records(ends))]
