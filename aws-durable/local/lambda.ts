@@ -35,7 +35,9 @@ async function route(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const { pathname, searchParams } = new URL(request.url ?? "/", "http://127.0.0.1");
+  const url = URL.parse(request.url ?? "/", "http://127.0.0.1");
+  if (!url) throw new ServiceError(400, "InvalidRequestContentException", `No path: ${request.url}`);
+  const { pathname, searchParams } = url;
   if (request.method === "GET" && pathname === "/health") {
     const health = { ok: true, pid: process.pid, functions: functions.map(({ name }) => name) };
     return send(response, 200, JSON.stringify(health));
@@ -52,7 +54,7 @@ async function route(
       `No invocation type ${String(invocationType)} here.`,
     );
   }
-  const identifier = decodeURIComponent(path);
+  const identifier = decoded(path);
   const [, name, ownQualifier] = FUNCTION.exec(identifier) ?? [];
   const found = name === undefined ? undefined : functions.find((candidate) => candidate.isNamed(name));
   if (!found || name === undefined) {
@@ -66,6 +68,15 @@ async function route(
   const headers = { "x-amzn-requestid": requestId, "x-amz-executed-version": version };
   if ("payload" in result) return send(response, 200, result.payload, headers);
   send(response, 200, JSON.stringify(result.error), { ...headers, "x-amz-function-error": "Unhandled" });
+}
+
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch (error) {
+    if (!(error instanceof URIError)) throw error;
+    throw new ServiceError(400, "InvalidParameterValueException", `Not percent-encoded: ${segment}`);
+  }
 }
 
 async function readPayload(request: IncomingMessage): Promise<unknown> {

@@ -17,7 +17,7 @@ from reservation_cli.local.aws_engine.history import history
 from reservation_cli.local.aws_engine.invoke import InvokeApi
 from reservation_cli.local.aws_engine.recovery import RETENTION_DAYS
 from reservation_cli.local.aws_engine.store import Query, SqliteStore
-from reservation_cli.local.aws_engine.wire import Request, Response, json_response, parse_moment
+from reservation_cli.local.aws_engine.wire import Request, Response, is_number, json_response, parse_moment
 
 _STATUSES = frozenset(("RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "STOPPED", "DELETING", "PAUSING", "PAUSED"))
 _ARN = re.compile(
@@ -101,7 +101,7 @@ class Api:
         execution = self._find(arn)
         events = history(execution, include_data=request.flag("IncludeExecutionData", default=True))
         marker, size = request.parameter("Marker"), request.page_size()
-        if marker is not None and not marker.isdecimal():
+        if marker is not None and not is_number(marker):
             raise invalid_parameter(f"Invalid marker: {marker}")
         # The marker is the id of the last event of the page before: events are only ever added behind it.
         if request.flag("ReverseOrder", default=False):
@@ -192,6 +192,6 @@ def _list_marker(marker: str | None) -> tuple[int, int] | None:
     if marker is None:
         return None
     started, _, row = marker.partition(".")
-    if not started.isdecimal() or not row.isdecimal():
+    if not is_number(started) or not is_number(row):
         raise invalid_parameter(f"Invalid marker: {marker}")
     return int(started), int(row)

@@ -11,6 +11,7 @@ from uuid import uuid4
 from aws_durable_execution_sdk_python_testing.execution import ExecutionStatus
 from aws_durable_execution_sdk_python_testing.model import StartDurableExecutionInput
 
+from reservation_cli.domain import json_text
 from reservation_cli.local.aws_engine.errors import ApiError, invalid_parameter
 from reservation_cli.local.aws_engine.execution import LocalExecution
 from reservation_cli.local.aws_engine.executor import LocalExecutor
@@ -152,7 +153,7 @@ def _checked_payload(body: bytes, kind: str) -> str:
         )
     try:
         payload = body.decode() or "{}"
-        json.loads(payload)
+        json_text.loads(payload)
     except ValueError as error:
         raise ApiError(
             400, "InvalidRequestContentException", f"Could not parse request body into json: {error}"

@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 # Lambda's 6 MB of payload, with room for what is around it.
 _LONGEST_BODY = 7 * 1024 * 1024
+_MOST_DIGITS = 20
 _LOCAL_NAMES = ("127.0.0.1", "localhost")
 _LOCAL_HOST = re.compile(r"(127\.0\.0\.1|localhost)(:\d+)?", re.IGNORECASE)
 # What the SDK inside the handler asks for; everything else comes from somebody who uses the endpoint.
@@ -71,6 +72,10 @@ class RequestHandler(BaseHTTPRequestHandler):
         # The base writes to a buffer here, and the client sends nothing until it has seen the answer.
         self.wfile.flush()
         return proceed
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """A method and a version of HTTP that are not known here are the caller's mistake, not the server's."""
+        super().send_error(code if code < 500 else 400, message, explain)
 
     def do_GET(self) -> None:
         self._answer()
@@ -125,10 +130,15 @@ class RequestHandler(BaseHTTPRequestHandler):
         if "Transfer-Encoding" in self.headers or (length is not None and not length.isdecimal()):
             self.close_connection = True
             raise ApiError(411, "InvalidRequestContentException", "A Content-Length is required")
-        if int(length or 0) > _LONGEST_BODY:
+        # Python makes no number of thousands of digits.
+        if length is not None and (len(length) > _MOST_DIGITS or int(length) > _LONGEST_BODY):
             self.close_connection = True
             raise ApiError(413, "RequestTooLargeException", f"The request is larger than {_LONGEST_BODY} bytes")
-        return self.rfile.read(int(length)) if length else b""
+        body = self.rfile.read(int(length)) if length else b""
+        if len(body) < int(length or 0):
+            self.close_connection = True
+            raise ApiError(400, "InvalidRequestContentException", "The request ended before its body did")
+        return body
 
     def _refuse_strangers(self) -> None:
         """A web page that resolves its own name to 127.0.0.1, or posts across origins, must not reach the engine."""

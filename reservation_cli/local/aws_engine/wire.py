@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from email.message import Message
 from typing import Any
 
+from reservation_cli.domain import json_text
 from reservation_cli.local.aws_engine.errors import ApiError, invalid_parameter
 
 
@@ -34,14 +35,14 @@ class Request:
     def page_size(self) -> int:
         """`MaxItems`: 1 to 1000; absent or 0 means 100."""
         value = self.parameter("MaxItems") or "0"
-        if not value.isdecimal() or int(value) > 1000:
+        if not is_number(value) or int(value) > 1000:
             raise invalid_parameter(f"MaxItems must be a number from 0 to 1000: {value}")
         return int(value) or 100
 
     def json_object(self) -> dict[str, Any]:
         """The body as a JSON object; an empty body is an empty object."""
         try:
-            document = json.loads(self.body or b"{}")
+            document = json_text.loads(self.body or b"{}")
         except ValueError as error:
             raise invalid_parameter(f"Could not parse the request body: {error}") from error
         if not isinstance(document, dict):
@@ -75,6 +76,11 @@ def error_response(error: ApiError) -> Response:
     return Response(response.status, response.body, {**response.headers, "x-amzn-errortype": error.code})
 
 
+def is_number(text: str) -> bool:
+    """Whether `text` is a whole number from 0 on that the store can hold."""
+    return text.isascii() and text.isdecimal() and len(text) <= 18
+
+
 def rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -83,7 +89,7 @@ def parse_moment(value: str) -> datetime:
     """A timestamp parameter: ISO 8601, or seconds since the epoch. Raises `ApiError` 400."""
     try:
         return datetime.fromtimestamp(float(value), UTC)
-    except ValueError:
+    except (ValueError, OverflowError, OSError):
         pass
     try:
         moment = datetime.fromisoformat(value)
