@@ -9,6 +9,8 @@ from reservation_cli.domain.chaos import Booking, Moment
 from reservation_cli.domain.reservation import Platform
 
 _KEPT = 24
+#: Who looks for a step begins so much before it, as a share of the time until then.
+_BEFORE = 0.8
 #: What is assumed before anything was seen: of a body its begin and its end, in seconds.
 _FIRST, _LAST = (0.03, 0.05), (0.005, 0.015)
 
@@ -33,7 +35,8 @@ class Pace:
     def aim(self, platform: Platform, moment: Moment, where: float, hold_seconds: float) -> tuple[str, float]:
         """From when to count ("sent", "held" or "due"), and after how many seconds to kill (less than 0: before).
 
-        `where` (0 to 1) chooses one of the reservations seen, and the place within its moment.
+        `where` (0 to 1) chooses one of the reservations seen, and the place within its moment. For a moment within a
+        step it is when to begin to look for it.
         """
         first = self._chosen(self._first, platform, where, _FIRST)
         last = self._chosen(self._last, platform, where, _LAST)
@@ -41,12 +44,12 @@ class Pace:
         if moment == "before-hold":
             return "sent", place * first[0]
         if moment == "mid-step":
-            return "sent", first[0] + place * (first[1] - first[0])
+            return "sent", _BEFORE * first[0]
         if moment == "mid-wait":
             return "held", (0.1 + 0.7 * place) * hold_seconds
         if moment == "at-due":
             return "due", (place - 0.5) * 0.01
-        return "due", last[0] + place * (last[1] - last[0])
+        return "due", _BEFORE * last[0]
 
     def _chosen(
         self,

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from reservation_cli.chaos import collecting
 from reservation_cli.chaos.callers import Call, Callers
-from reservation_cli.chaos.ground import Ground
+from reservation_cli.chaos.ground import Clients, Ground
 from reservation_cli.chaos.pace import Pace
-from reservation_cli.domain.chaos import Booking, Chaos, Kill, Plan, Strike
+from reservation_cli.domain.chaos import Booking, Chaos, Kill, Moment, Plan, Step, Strike
 from reservation_cli.domain.chaos_plan import hit, strikes, warm_up
 from reservation_cli.domain.chaos_verdict import aftermaths, waiting
 from reservation_cli.domain.reservation import whole_ms
@@ -26,6 +26,9 @@ Progress = Callable[[str, float, float, str], None]
 #: After it was due, and an engine was back, one that has not ended is lost.
 PATIENCE_SECONDS = 60.0
 _LOOK_SECONDS = 0.1
+#: The moments that last for milliseconds: they are looked for, since nothing can be timed so exactly from outside.
+_WITHIN: Mapping[Moment, Step] = {"mid-step": "create-hold", "mid-finalize": "finalize"}
+_CATCH_SECONDS = 5.0
 _WARM_UP = -1
 
 
@@ -93,13 +96,15 @@ def _strike(plan: Plan, ground: Ground, state: _State, strike: Strike) -> None:
     if anchor != "sent":
         at = _moment(ground, strike, calls, anchor) + seconds
     time.sleep(max(0.0, at - time.time()))
+    group = [call for call in calls if call.ask.hold_seconds == plan.hold_seconds]
+    if strike.moment in _WITHIN:
+        catch(ground.clients, [call for call in group if call.ask.platform == strike.platform], _WITHIN[strike.moment])
     kill = _kill(plan, ground, strike, pid)
     state.kills.append(kill)
     state.callers.send(strike.probes, strike.number, probes=True)
     state.loads.append(os.getloadavg()[0])
     if strike.victim == "supervisor":
         ground.revive(kill.pid)  # nobody else would: the next command does it
-    group = [call for call in calls if call.ask.hold_seconds == plan.hold_seconds]
     _until_over(ground, state, group)
     _learn(ground, state, [call for call in group if not call.ask.rivals])
 
@@ -120,6 +125,23 @@ def _kill(plan: Plan, ground: Ground, strike: Strike, pid: int) -> Kill:
     while (killed := ground.kill(pid)) is None:
         pid = _found(ground, strike)
     return Kill(strike.number, strike.victim, strike.moment, hit(plan, strike.victim), pid, whole_ms(killed))
+
+
+def catch(clients: Clients, calls: Sequence[Call], step: Step) -> None:
+    """Look until the step of one of them is going on, or all have left it behind."""
+    left = {call.ask.reservation_id: call for call in calls}
+    deadline = time.monotonic() + _CATCH_SECONDS
+    while left and time.monotonic() < deadline:
+        for name, call in list(left.items()):
+            try:
+                lane = clients[call.ask.platform].timeline(call.ref)
+            except ResvError:
+                continue  # not there yet
+            span = lane.span(step)
+            if span is not None and span.status == "running":
+                return
+            if span is not None or lane.is_over:
+                del left[name]
 
 
 def _moment(ground: Ground, strike: Strike, calls: Sequence[Call], anchor: str) -> float:
