@@ -49,7 +49,7 @@ def command(
     output: OutputFiles = None,
     json: Json = False,
 ) -> int:
-    """Kill the local engines' processes at chosen moments, on a stack of its own, and count what is lost: nothing."""
+    """Kill the local engines' processes at chosen moments, on a stack of its own; count what is lost or done twice."""
     from reservation_cli.domain.chaos import Plan  # deferred: what no other command's start needs
     from reservation_cli.domain.chaos_plan import victims
 

@@ -1,8 +1,8 @@
 """A run as a table for a spreadsheet or a data frame: one row a reservation, RFC 4180, UTF-8.
 
-A benchmark has a row for each sample in the order of sending, a comparison one for each lane, under the same header:
-the files of several runs can be put under each other. Milliseconds and dollars are in the names of their columns; what
-is not known is empty.
+A benchmark and a chaos run have a row for each in the order of sending, a comparison one for each lane, under the same
+header: the files of several runs can be put under each other. Milliseconds and dollars are in the names of their
+columns; what is not known is empty.
 """
 
 from __future__ import annotations
@@ -12,11 +12,14 @@ import io
 from collections.abc import Iterator
 from dataclasses import fields
 
+from reservation_cli.domain import chaos_verdict
 from reservation_cli.domain.benchmark import Sample
+from reservation_cli.domain.chaos import Judged
 from reservation_cli.domain.comparison import Metrics, metrics
 from reservation_cli.domain.reservation import Strategy, format_time
 from reservation_cli.domain.run import Run
 from reservation_cli.domain.timeline import Timeline
+from reservation_cli.render.words import PLATFORM_NAMES
 
 Cell = str | int | float | None
 
@@ -60,6 +63,9 @@ def _rows(run: Run) -> Iterator[dict[str, Cell]]:
     if run.bench is not None:
         for sample in run.bench.samples:
             yield common | _of_sample(sample, run.bench.plan.strategy)
+    elif run.chaos is not None:
+        for number, judged in enumerate(chaos_verdict.judged(run.chaos)):
+            yield common | _of_booking(number, judged)
     else:
         for number, lane in enumerate(run.lanes):
             yield common | _of_lane(number, lane)
@@ -83,6 +89,26 @@ def _of_sample(sample: Sample, strategy: Strategy) -> dict[str, Cell]:
         "retries": sample.retries,
         "error": sample.error,
         **sample.metrics.as_json(),
+    }
+
+
+def _of_booking(number: int, judged: Judged) -> dict[str, Cell]:
+    one = judged.booking
+    return {
+        "platform": one.ask.platform,
+        "target": "local",
+        "label": f"{PLATFORM_NAMES[one.ask.platform]} · local",
+        "number": number,
+        "reservation_id": one.ask.reservation_id,
+        "ref": one.ref,
+        "strategy": one.ask.strategy,
+        "hold_seconds": one.ask.hold_seconds,
+        "status": one.status,
+        "outcome": one.outcome,
+        "verdict": judged.verdict,
+        "sent_at": format_time(one.sent),
+        "retries": sum(max(0, len(bodies) - 1) for bodies in (one.hold_bodies, one.final_bodies)),
+        "error": judged.reason or one.error,
     }
 
 

@@ -187,7 +187,7 @@ def test_on_the_real_engines_nothing_is_lost(tmp_path: Path, stack_environ: Mapp
     """Five kills, one of each process and at each moment; the session's own stack goes on undisturbed."""
     environ = {**stack_environ, "RESV_HOME": str(tmp_path / "home")}
     argv = [sys.executable, "-m", "reservation_cli", "chaos", "--kills", "5", "--seed", "1", "--json"]
-    done = subprocess.run(argv, env=environ, capture_output=True, text=True, timeout=240, check=False)
+    done = subprocess.run(argv, env=environ, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     schemas.assert_valid(told, "run")

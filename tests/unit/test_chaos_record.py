@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 from dataclasses import fields, replace
@@ -128,6 +129,14 @@ def test_the_reports_tell_the_kills_the_promises_and_the_ledger(tmp_path: Path) 
     for drawn in (html, svg):
         assert 'aria-label="Kill 1: host 4711; AWS, mid-step; recovered after' in drawn
         assert 'aria-label="Kill 2: supervisor 4712; Cloudflare and AWS, mid-wait; recovered after' in drawn
+
+
+def test_the_table_has_a_row_for_each_reservation(tmp_path: Path) -> None:
+    exports.write(RUN, [str(tmp_path / "run.csv")])
+    with (tmp_path / "run.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["reservation_id"] for row in rows][:2] == ["again-aws", "probe0-aws"]
+    assert (rows[0]["verdict"], rows[0]["retries"], rows[0]["outcome"]) == ("right", "1", "expired")
 
 
 @pytest.mark.parametrize("ending", exports.ENDINGS)
