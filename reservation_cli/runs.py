@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -115,6 +116,15 @@ def listed(home: Path, limit: int) -> Iterator[tuple[Path, Run | ResvError]]:
             yield path, load(path)
         except (UsageError, NotFoundError) as error:
             yield path, error
+
+
+def size(home: Path) -> tuple[int, int]:
+    """How many runs are recorded, and how many bytes they take: they are kept until somebody deletes them."""
+    sizes = []
+    for path in _files(home):
+        with suppress(FileNotFoundError):  # deleted meanwhile
+            sizes.append(path.stat().st_size)
+    return len(sizes), sum(sizes)
 
 
 def _file(home: Path, name: str) -> Path:

@@ -59,6 +59,15 @@ def bursts(plan: Plan) -> int:
     return -(-plan.count * len(plan.platforms) // plan.concurrency)
 
 
+def most_busy(plan: Plan, seconds: float) -> int:
+    """How many reservations of a platform may begin or end within so many seconds: all, unless a rate is kept."""
+    total = plan.count * len(plan.holds) + plan.warmup
+    if plan.rate is None:
+        return total
+    begin_and_end = 2 * plan.rate / len(plan.platforms) * seconds
+    return min(total, int(begin_and_end))
+
+
 def _ending_in_order(made: Sequence[Ticket], plan: Plan) -> list[Ticket]:
     """Sent so that the holds end in the order of `made`, the long ones first on their way.
 

@@ -101,6 +101,7 @@ def command(
     clients = {client.platform: client for client in me.clients(plan.platforms)}
     plan = replace(plan, platforms=tuple(clients))
     _tell_cost(me, plan, list(clients.values()))
+    _tell_open_files(me, plan, list(clients.values()))
     with me.output.progress() as progress:
         bench, lanes = measure(plan, clients, progress)
     run = runs.made("bench", lanes, configuration(context), bench)
@@ -162,6 +163,22 @@ def _tell_cost(me: Command, plan: Plan, clients: Sequence[PlatformClient]) -> No
         number = plan.count * len(plan.holds) + plan.warmup
         me.output.note(
             f"{number} reservations on {' and '.join(in_clouds)}, for real: `resv cost` tells what each costs."
+        )
+
+
+def _tell_open_files(me: Command, plan: Plan, clients: Sequence[PlatformClient]) -> None:
+    """The local Cloudflare engine fails past its limit of open files: better told than met."""
+    if all((client.platform, client.target) != ("cloudflare", "local") for client in clients):
+        return
+    from reservation_cli.bench.tickets import most_busy
+    from reservation_cli.local import limits
+
+    total = plan.count * len(plan.holds) + plan.warmup
+    limit = limits.raise_open_files()
+    if (needed := limits.needed(total, most_busy(plan, limits.BUSY_SECONDS))) > limit:
+        me.output.note(
+            f"Warning: the local Cloudflare engine may need {needed:,} open files for this, and gets {limit:,}: "
+            "it would fail. Raise the hard limit (ulimit -Hn), or take a smaller -n, --concurrency or --rate."
         )
 
 

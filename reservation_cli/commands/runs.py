@@ -30,3 +30,7 @@ def command(
     me.output.view(lambda width: runs_view(found, width))
     if not found:
         me.output.note("Make one: resv compare")
+        return
+    number, taken = runs.size(me.settings.home)
+    kept = "1 run takes" if number == 1 else f"{number:,} runs take"
+    me.output.note(f"{kept} {taken / 1e6:.1f} MB in {me.settings.home / runs.FOLDER}; they are kept, delete any file.")
