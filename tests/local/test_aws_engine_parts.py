@@ -21,6 +21,7 @@ from aws_durable_execution_sdk_python.lambda_service import (
     OperationStatus,
     OperationType,
     OperationUpdate,
+    WaitDetails,
 )
 from aws_durable_execution_sdk_python_testing.model import StartDurableExecutionInput
 from aws_durable_execution_sdk_python_testing.threads import DaemonThreadPool
@@ -320,6 +321,37 @@ def test_recovery_leaves_alone_what_waits_for_nothing_new(tmp_path: Path, schedu
         executor.shutdown()
         assert store.load("arn:r-1").current_invocation_id == ""
         assert seen == []
+
+
+def test_a_wait_that_ends_when_an_invocation_does_wakes_the_execution(
+    tmp_path: Path, scheduler: WallClockScheduler
+) -> None:
+    due = execution(started=datetime.now(UTC))
+    arn = due.durable_execution_arn
+    waited = WaitDetails(datetime.now(UTC) - timedelta(seconds=1))
+    due.operations.append(
+        Operation("w", OperationType.WAIT, OperationStatus.STARTED, start_timestamp=T0, wait_details=waited)
+    )
+    port = free_port()
+    free = threading.Event()
+    with opened(tmp_path) as store, answering(port, (200, json.dumps({"Status": "SUCCEEDED"}).encode())):
+        store.update(due)
+        host = HandlerHost(f"http://127.0.0.1:{port}")
+        executor = LocalExecutor(store, scheduler, host, MillisecondClock(), "us-east-2")
+        lane = PooledLane(DaemonThreadPool(max_workers=1), lambda: None)
+        worker = executor._registry.get_or_create(arn)
+        worker._lane = lane
+        lane.submit(lambda: free.wait(60))
+        executor.arm_wakeup(arn)
+        until(lambda: len(lane._tasks) == 1, "the wake-up on the lane")
+        # What the end of an invocation does, right behind the wake-up, while the scheduler has no time.
+        last = lane.submit(lambda: executor._schedule_earliest_pending(arn))
+        scheduler._loop.call_soon_threadsafe(lambda: last.exception(60))
+        free.set()
+        try:
+            until(lambda: executor.find(arn).is_complete or None, "the end of the execution")
+        finally:
+            executor.shutdown()
 
 
 # Clock, lanes, wire

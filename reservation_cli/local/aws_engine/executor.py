@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -323,6 +323,23 @@ class LocalExecutor(Executor):
         """After a restart: wake the execution when its next wait or step retry is due, or its chained invokes end."""
         self._schedule_earliest_pending(arn)
         self._resume_chained_invokes(self._executions.load(arn))
+
+    def _fire_due_and_invoke_handler(self, execution_arn: str) -> Callable[[], Awaitable[None]]:
+        """End the waits and step retries that are due, and invoke the handler, in one task of the lane.
+
+        The engine invokes after it has waited for that task. An invocation that ends meanwhile cancels what waits,
+        as nothing is pending any more: the execution would never be invoked again.
+        """
+
+        def fire() -> None:
+            if self._fire_due_operations(execution_arn):
+                self._invoke_execution(execution_arn)
+            self._schedule_earliest_pending(execution_arn)
+
+        async def fire_due() -> None:
+            await self._lane_future(execution_arn, fire)
+
+        return fire_due
 
     def invoke(self, arn: str) -> None:
         """Invoke the handler of an execution that has not ended."""
