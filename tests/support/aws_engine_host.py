@@ -28,6 +28,9 @@ from aws_durable_execution_sdk_python.retries import RetryDecision
 from aws_durable_execution_sdk_python.types import WaitForConditionCheckContext
 from aws_durable_execution_sdk_python.waits import WaitForConditionConfig, WaitForConditionDecision
 from botocore.config import Config
+from botocore.model import OperationModel
+
+from support.aws_model import ModelError, check_answer
 
 FOLDER = Path()
 
@@ -35,6 +38,10 @@ FOLDER = Path()
 def _wait_for(path: Path) -> None:
     while not path.exists():
         time.sleep(0.005)
+
+
+def _fail(message: str) -> None:
+    raise ValueError(message)
 
 
 def _do(item: Mapping[str, Any], context: DurableContext) -> Any:
@@ -55,7 +62,11 @@ def _do(item: Mapping[str, Any], context: DurableContext) -> Any:
             raise RuntimeError(f"attempt {runs} failed")
         if "until" in item:
             _wait_for(FOLDER / item["until"])
-        return {"name": name, "at": time.time(), **({"data": item["data"]} if "data" in item else {})}
+        return {
+            "name": name,
+            "at": time.time(),
+            **({"data": item["data"] * item.get("times", 1)} if "data" in item else {}),
+        }
 
     def check(state: int, _: WaitForConditionCheckContext) -> int:
         record()
@@ -81,6 +92,8 @@ def _do(item: Mapping[str, Any], context: DurableContext) -> Any:
             return context.create_callback(name=name, config=timeouts).result()
         case "poll":
             return context.wait_for_condition(check, WaitForConditionConfig(decide, 0), name=name)
+        case "child" if "error" in item:
+            return context.run_in_child_context(lambda _: _fail(item["error"]), name=name)
         case "child":
             return context.run_in_child_context(lambda child: child.step(step, name="inner"), name=name)
         case "invoke":
@@ -89,12 +102,13 @@ def _do(item: Mapping[str, Any], context: DurableContext) -> Any:
         case "function":
             return getattr(context.lambda_context, "function_name", None)
         case "fail":
-            raise ValueError(item.get("message", "the plan says so"))
+            _fail(item.get("message", "the plan says so"))
     raise ValueError(f"unknown operation {item['do']}")
 
 
 def flow(event: Mapping[str, Any], context: DurableContext) -> list[Any]:
-    return [_do(item, context) for item in event.get("plan", [])]
+    results = [(item, _do(item, context)) for item in event.get("plan", [])]
+    return [None if "times" in item else result for item, result in results]
 
 
 def echo(event: Any, context: SimpleNamespace) -> Any:
@@ -126,6 +140,16 @@ def _context(identifier: str, tenant: str | None) -> SimpleNamespace:
     )
 
 
+def _record_answer(operation_model: OperationModel, response_dict: Mapping[str, Any], **_: object) -> None:
+    try:
+        check_answer(operation_model, response_dict)
+        line = " ".join(filter(None, (operation_model.name, response_dict["headers"].get("x-amzn-errortype"))))
+    except ModelError as error:
+        line = str(error)
+    with (FOLDER / "answers").open("a") as answers:
+        answers.write(f"{line}\n")
+
+
 def serve(port: int, engine: str) -> None:
     client = boto3.client(
         "lambda",
@@ -135,6 +159,7 @@ def serve(port: int, engine: str) -> None:
         aws_secret_access_key="local",
         config=Config(max_pool_connections=64, retries={"max_attempts": 1}),
     )
+    client.meta.events.register("before-parse.lambda.*", _record_answer)
     durable = durable_execution(flow, boto3_client=client)
     handlers: dict[str, Callable[[Any, Any], Any]] = {
         "flow": durable,

@@ -17,7 +17,14 @@ from reservation_cli.local.aws_engine.history import history
 from reservation_cli.local.aws_engine.invoke import InvokeApi
 from reservation_cli.local.aws_engine.recovery import RETENTION_DAYS
 from reservation_cli.local.aws_engine.store import Query, SqliteStore
-from reservation_cli.local.aws_engine.wire import Request, Response, is_number, json_response, parse_moment
+from reservation_cli.local.aws_engine.wire import (
+    Request,
+    Response,
+    is_number,
+    json_response,
+    parse_moment,
+    without_nulls,
+)
 
 _STATUSES = frozenset(("RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "STOPPED", "DELETING", "PAUSING", "PAUSED"))
 _ARN = re.compile(
@@ -113,15 +120,22 @@ class Api:
             document["NextMarker"] = str(events[size - 1]["EventId"])
         return json_response(document)
 
+    def _find_for_handler(self, arn: str) -> None:
+        """As `_find`, for the operations that Lambda's model gives no ResourceNotFoundException."""
+        try:
+            self._find(arn)
+        except ApiError as error:
+            raise invalid_parameter(error.message) from error
+
     def _state(self, arn: str, request: Request) -> Response:
-        self._find(arn)
+        self._find_for_handler(arn)
         state = self._executor.get_execution_state(
             arn, request.parameter("CheckpointToken"), request.parameter("Marker"), request.page_size()
         )
-        return json_response(state.to_dict())
+        return json_response(without_nulls(state.to_dict()))
 
     def _checkpoint(self, arn: str, request: Request) -> Response:
-        self._find(arn)
+        self._find_for_handler(arn)
         try:
             checkpoint = CheckpointDurableExecutionRequest.from_dict(request.json_object(), arn)
         except (KeyError, ValueError, TypeError, AttributeError) as error:
@@ -129,7 +143,7 @@ class Api:
         response = self._executor.checkpoint_execution(
             arn, checkpoint.checkpoint_token, checkpoint.updates, checkpoint.client_token
         )
-        return json_response(response.to_dict())
+        return json_response(without_nulls(response.to_dict()))
 
     def _stop(self, arn: str, request: Request) -> Response:
         self._find(arn)

@@ -8,6 +8,7 @@ import re
 from threading import Lock, Thread
 from uuid import uuid4
 
+from aws_durable_execution_sdk_python_testing.child_dispatcher import is_valid_tenant_id
 from aws_durable_execution_sdk_python_testing.execution import ExecutionStatus
 from aws_durable_execution_sdk_python_testing.model import StartDurableExecutionInput
 
@@ -49,6 +50,12 @@ class InvokeApi:
             raise invalid_parameter(f"Unknown InvocationType: {kind}")
         if target.function.durable and target.version is None:
             raise invalid_parameter("You cannot invoke a durable function using an unqualified ARN.")
+        tenant = request.headers.get("X-Amz-Tenant-Id")
+        if tenant is not None and not is_valid_tenant_id(tenant):
+            raise invalid_parameter(
+                f"1 validation error detected: Value '{tenant}' at 'tenantId' failed to satisfy constraint: "
+                "Member must satisfy regular expression pattern: [a-zA-Z0-9\\._:\\/=+\\-@ ]+"
+            )
         payload = _checked_payload(request.body, kind)
         if kind == "DryRun":
             return Response(204)
@@ -131,7 +138,7 @@ class InvokeApi:
         try:
             reply = call(_PLAIN_PATIENCE_SECONDS)
         except HostUnavailableError as error:
-            raise ApiError(503, "ServiceException", f"The handler host does not answer: {error}") from error
+            raise ApiError(500, "ServiceException", f"The handler host does not answer: {error}") from error
         except (HostLostError, TimeoutError):
             document = {"errorType": "Runtime.ExitError", "errorMessage": "Runtime exited without an answer"}
             return _function_error(document, executed)

@@ -12,6 +12,11 @@ from typing import Any
 from reservation_cli.domain import json_text
 from reservation_cli.local.aws_engine.errors import ApiError, invalid_parameter
 
+#: The exceptions whose member Lambda's model spells `message`; the others have `Message`.
+_LOWER_CASE = frozenset(
+    ("InvalidParameterValueException", "InvalidRequestContentException", "RequestTooLargeException")
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -65,13 +70,18 @@ def json_response(document: Mapping[str, Any], status: int = 200) -> Response:
     return Response(status, body, {"Content-Type": "application/json"})
 
 
+def without_nulls(value: Any) -> Any:
+    """`value` without members that are None: the protocol leaves out what there is not, the engine does not always."""
+    if isinstance(value, dict):
+        return {name: without_nulls(member) for name, member in value.items() if member is not None}
+    if isinstance(value, list):
+        return [without_nulls(member) for member in value]
+    return value
+
+
 def error_response(error: ApiError) -> Response:
-    # Lambda's model spells the member `message` in some exceptions and `Message` in others.
-    document = {
-        "Type": "User" if error.status < 500 else "Service",
-        "Message": error.message,
-        "message": error.message,
-    }
+    member = "message" if error.code in _LOWER_CASE else "Message"
+    document = {"Type": "User" if error.status < 500 else "Service", member: error.message}
     response = json_response(document, error.status)
     return Response(response.status, response.body, {**response.headers, "x-amzn-errortype": error.code})
 
