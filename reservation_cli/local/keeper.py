@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 from selectors import BaseSelector
 
+from reservation_cli.local import localhttp
 from reservation_cli.local.childprocess import ChildProcess
 from reservation_cli.local.groups import Groups
 from reservation_cli.local.localhttp import Probe
@@ -16,6 +17,8 @@ from reservation_cli.local.plan import Child
 
 STARTING_POLL = 0.025
 LIVE_POLL = 1.0
+#: Seconds between looks whether its port has become free.
+PORT_POLL = 0.25
 #: Seconds in which a child must answer after its start.
 START_LIMIT = 60.0
 #: After this many starts in a row without an answer it cannot be started.
@@ -83,6 +86,7 @@ class Keeper:
         self._ended = 0.0
         self._restarts = 0
         self._failed_starts = 0
+        self._taken_since: float | None = None
         self._cpu_when_silent: float | None = None
         self._edited_at = _newest(child.sources)
         self._reload_until = 0.0
@@ -96,7 +100,7 @@ class Keeper:
     def tick(self, now: float) -> float:
         """Does what is due, and gives the time of the next call. Raises CannotStartError."""
         if self._process is None:
-            if now >= self._next_start and not self._lingers(now):
+            if now >= self._next_start and not self._lingers(now) and not self._is_taken(now):
                 self._start(now)
         elif (outcome := self._process.outcome()) is not None:
             line = "" if outcome.startswith("SIG") else self._process.last_line()
@@ -134,6 +138,24 @@ class Keeper:
     def _lingers(self, now: float) -> bool:
         """Whether something of the last run still holds its port: the killed take a moment to be gone."""
         return self._last is not None and now < self._ended + 1.0 and not self._last.gone()
+
+    def _is_taken(self, now: float) -> bool:
+        """Whether somebody else listens on its port, such as another stack: the answers would be theirs.
+
+        Raises CannotStartError when that goes on.
+        """
+        if not localhttp.listens(self.child.port):
+            self._taken_since = None
+            return False
+        if self._taken_since is None:
+            self._taken_since = now
+            self._say(f"{self.child.name} waits: another process has port {self.child.port}")
+        elif now - self._taken_since > START_LIMIT:
+            raise CannotStartError(
+                f"{self.child.name} cannot be started: another process has port {self.child.port}", log="supervisor"
+            )
+        self._next_start = now + PORT_POLL
+        return True
 
     def _start(self, now: float) -> None:
         self._enter("starting", now)

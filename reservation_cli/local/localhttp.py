@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 
 
+def listens(port: int) -> bool:
+    """Whether somebody takes connections on `port`."""
+    with socket.socket() as attempt:
+        attempt.settimeout(0.2)
+        return attempt.connect_ex((HOST, port)) == 0
+
+
 class Probe:
     """One GET, driven by a selector. `status` is 0 while there is no answer yet and -1 when there will be none.
 

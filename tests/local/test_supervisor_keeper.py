@@ -135,6 +135,26 @@ def test_a_crash_inside_that_heals_wakes_again_and_one_that_does_not_is_a_restar
     assert watched.pid != before
 
 
+def test_a_port_that_another_process_has_is_waited_for_and_its_answers_are_not_taken(watched: Watched) -> None:
+    before = watched.pid
+    watched.keeper.kill()
+    with socket.create_server(("127.0.0.1", watched.keeper.child.port)):
+        for _ in range(20):
+            watched.turn(1.0)
+        assert not watched.keeper.live
+        assert watched.said[-1] == f"child waits: another process has port {watched.keeper.child.port}"
+        assert watched.said.count(watched.said[-1]) == 1
+    watched.turn(1.0)
+    watched.turn_until_live()
+    assert watched.pid != before
+
+    watched.keeper.kill()
+    with socket.create_server(("127.0.0.1", watched.keeper.child.port)):
+        watched.turn(1.0)
+        with pytest.raises(keeper.CannotStartError, match="another process has port"):
+            watched.turn(keeper.START_LIMIT + 1.0)
+
+
 def test_after_a_crash_that_closed_the_port_the_restart_comes_at_once(watched: Watched) -> None:
     before = watched.pid
     (watched.folder / "close").touch()
