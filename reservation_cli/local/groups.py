@@ -31,10 +31,14 @@ class Groups:
         self._tell(f"-{group}")
 
     def keep(self) -> bool:
-        """Brings children.json up to date, and starts another reaper if it has ended: then True."""
+        """Brings children.json up to date, and starts another reaper if it has ended: then True.
+
+        On a full disk the file waits: the children matter more, and the reaper knows them all.
+        """
         if self._groups != self._recorded:
-            leftovers.record(self._home, self._groups)
-            self._recorded = set(self._groups)
+            with suppress(OSError):
+                leftovers.record(self._home, self._groups)
+                self._recorded = set(self._groups)
         if self._reaper.poll() is None:
             return False
         os.close(self._pipe)

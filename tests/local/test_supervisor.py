@@ -209,6 +209,20 @@ def test_children_may_open_as_many_files_as_the_system_allows(lab: Lab) -> None:
     assert localhttp.get(child.port, "/")["open_files"] == allowed
 
 
+def test_children_come_back_though_nothing_can_be_written(lab: Lab) -> None:
+    child = lab.add("child")
+    lab.up()
+    recorded = (lab.home / "children.json").read_text()
+    (lab.home / "children.new").mkdir()  # no file can be written there, as on a full disk
+    before = lab.pid(child)
+    assert before is not None
+    os.kill(before, signal.SIGKILL)
+    after = until(lambda: (pid := lab.pid(child)) and pid != before and pid, "the child's return")
+    assert (lab.home / "children.json").read_text() == recorded
+    (lab.home / "children.new").rmdir()
+    until(lambda: str(after) in (lab.home / "children.json").read_text(), "the record, once it can be written")
+
+
 def test_a_start_forgets_what_ended_long_ago(lab: Lab) -> None:
     state = lab.home / "cloudflare"
     now = time.time()
