@@ -30,7 +30,7 @@ def test_every_command_of_readme_runs(stack_environ: Mapping[str, str], tmp_path
     def run(command: str) -> subprocess.CompletedProcess[str]:
         argv = command.replace("resv", str(RESV), 1)
         return subprocess.run(
-            argv, shell=True, cwd=tmp_path, env=stack_environ, capture_output=True, text=True, timeout=120
+            argv, shell=True, cwd=tmp_path, env=stack_environ, capture_output=True, text=True, timeout=300
         )
 
     assert len(list(commands())) > 12
