@@ -105,7 +105,7 @@ def lane_from_json(told: object, where: str = "lane") -> Timeline:
         stage=optional_text(body.get("stage"), f"{where}.stage"),
         requested_at=moment(body, "requested_at", where),
         accept_ms=number(measures.get("accept_ms"), f"{where}.metrics.accept_ms"),
-        polls=int(number(measures.get("polls"), f"{where}.metrics.polls") or 0),
+        polls=whole(measures.get("polls"), f"{where}.metrics.polls") or 0,
         invocations=whole(measures.get("invocations"), f"{where}.metrics.invocations"),
     )
     notes = tuple(text(note, f"{where}.notes") for note in array(body.get("notes", []), f"{where}.notes"))

@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 from reservation_cli.domain.reservation import InvalidInputError, parse_time
 
 T = TypeVar("T")
+_MOST = 1e15
 
 
 def broken(what: str) -> InvalidInputError:
@@ -86,14 +87,19 @@ def moment(body: Mapping[str, Any], name: str, where: str) -> datetime | None:
 
 def number(value: object, where: str) -> float | None:
     """A number, or None for null."""
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+    if value is None:
+        return None
+    # Also beyond what any figure of ours is: what comes of infinity or of a number of 400 digits is no number.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -_MOST < value < _MOST:
         raise broken(f"{where} is no number")
     return value
 
 
 def whole(value: object, where: str) -> int | None:
-    """A whole number, or None for null."""
+    """A count, or None for null."""
     found = number(value, where)
+    if found is not None and (found < 0 or found != int(found)):
+        raise broken(f"{where} is no count")
     return None if found is None else int(found)
 
 
@@ -136,6 +142,8 @@ def _value(hint: Any, value: object, where: str) -> Any:
         return moment({where: value}, where, "") if value is not None else _wrong(where)
     if kind is float:
         return number(value, where) if value is not None else _wrong(where)
+    if kind is int:
+        number(value, where)
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         return _wrong(where)
     return value

@@ -127,3 +127,12 @@ def test_any_other_value_anywhere_is_drawn_or_refused_in_one_line(new: object) -
         except InvalidInputError:
             continue
         Console(file=StringIO(), width=100).print(run_view(run, 100))
+
+
+@pytest.mark.parametrize("name", ["invocations", "polls"])
+@pytest.mark.parametrize("count", [-1, 1.5, float("inf"), 10**400], ids=["negative", "broken", "infinite", "endless"])
+def test_what_is_counted_is_a_count(name: str, count: float) -> None:
+    """A negative one would be a cost below nothing."""
+    whole = through_json(run_as_json(runs.made("compare", timelines.expired(), {})))
+    with pytest.raises(InvalidInputError, match=name):
+        run_from_json(changed(whole, ("lanes", 1, "metrics", name), count))
