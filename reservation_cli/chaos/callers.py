@@ -43,13 +43,16 @@ class Callers:
     _stopped: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
 
-    def send(self, asks: Sequence[Ask], strike: int, *, probes: bool = False) -> list[Call]:
-        """Ask for all of them at once, without waiting for an answer."""
+    def send(self, asks: Sequence[Ask], strike: int, *, probes: bool = False, spread: float = 0.0) -> list[Call]:
+        """Ask for all of them at once, or evenly over `spread` seconds, without waiting for an answer."""
         calls = [Call(ask, strike, probes, ref=ask.reservation_id) for ask in asks]
         self.calls += calls
         gate = threading.Barrier(len(calls))
         # Daemons: Ctrl-C must not wait for an answer that nobody reads any more.
-        threads = [threading.Thread(target=self._run, args=(call, gate), daemon=True) for call in calls]
+        threads = [
+            threading.Thread(target=self._run, args=(call, gate, spread * index / len(calls)), daemon=True)
+            for index, call in enumerate(calls)
+        ]
         self._threads = [thread for thread in self._threads if thread.is_alive()] + threads
         for thread in threads:
             thread.start()
@@ -64,8 +67,9 @@ class Callers:
         for thread in self._threads:
             thread.join()
 
-    def _run(self, call: Call, gate: threading.Barrier) -> None:
+    def _run(self, call: Call, gate: threading.Barrier, delay: float) -> None:
         gate.wait()
+        self._stopped.wait(delay)
         call.sent = whole_ms(datetime.now(UTC))
         self._reserve(call)
         if call.ask.action and call.accepted:

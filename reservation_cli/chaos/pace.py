@@ -9,8 +9,10 @@ from reservation_cli.domain.chaos import Booking, Moment
 from reservation_cli.domain.reservation import Platform
 
 _KEPT = 24
-#: Who looks for a step begins so much before it, as a share of the time until then.
-_BEFORE = 0.8
+#: So many reservations are to be in the same step at a time.
+_AT_ONCE = 2.5
+#: Many at once are later than one alone: by so much of a body's time.
+_LATER = 0.5
 #: What is assumed before anything was seen: of a body its begin and its end, in seconds.
 _FIRST, _LAST = (0.03, 0.05), (0.005, 0.015)
 
@@ -35,8 +37,7 @@ class Pace:
     def aim(self, platform: Platform, moment: Moment, where: float, hold_seconds: float) -> tuple[str, float]:
         """From when to count ("sent", "held" or "due"), and after how many seconds to kill (less than 0: before).
 
-        `where` (0 to 1) chooses one of the reservations seen, and the place within its moment. For a moment within a
-        step it is when to begin to look for it.
+        `where` (0 to 1) chooses one of the reservations seen, and the place within its moment.
         """
         first = self._chosen(self._first, platform, where, _FIRST)
         last = self._chosen(self._last, platform, where, _LAST)
@@ -44,12 +45,18 @@ class Pace:
         if moment == "before-hold":
             return "sent", place * first[0]
         if moment == "mid-step":
-            return "sent", _BEFORE * first[0]
+            first = self._chosen(self._first, platform, 0.5 + where / 2, _FIRST)  # the later half: many are sent
+            return "sent", first[0] + (_LATER + place) * (first[1] - first[0])
         if moment == "mid-wait":
             return "held", (0.1 + 0.7 * place) * hold_seconds
         if moment == "at-due":
             return "due", (place - 0.5) * 0.01
-        return "due", _BEFORE * last[0]
+        return "due", last[0] + (_LATER + place) * (last[1] - last[0])
+
+    def spread(self, platform: Platform, number: int) -> float:
+        """Over how many seconds to send so many, so that there are always some in the same step of milliseconds."""
+        lengths = sorted(end - begin for begin, end in self._first.get(platform, ())) or [_FIRST[1] - _FIRST[0]]
+        return number * lengths[len(lengths) // 2] / _AT_ONCE
 
     def _chosen(
         self,

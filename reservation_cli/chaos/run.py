@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from reservation_cli.chaos import collecting
 from reservation_cli.chaos.callers import Call, Callers
-from reservation_cli.chaos.ground import Clients, Ground
+from reservation_cli.chaos.ground import Ground
 from reservation_cli.chaos.pace import Pace
-from reservation_cli.domain.chaos import Booking, Chaos, Kill, Moment, Plan, Step, Strike
+from reservation_cli.domain.chaos import WITHIN, Ask, Booking, Chaos, Kill, Plan, Strike
 from reservation_cli.domain.chaos_plan import hit, strikes, warm_up
 from reservation_cli.domain.chaos_verdict import aftermaths, waiting
 from reservation_cli.domain.reservation import whole_ms
@@ -26,9 +26,6 @@ Progress = Callable[[str, float, float, str], None]
 #: After it was due, and an engine was back, one that has not ended is lost.
 PATIENCE_SECONDS = 60.0
 _LOOK_SECONDS = 0.1
-#: The moments that last for milliseconds: they are looked for, since nothing can be timed so exactly from outside.
-_WITHIN: Mapping[Moment, Step] = {"mid-step": "create-hold", "mid-finalize": "finalize"}
-_CATCH_SECONDS = 5.0
 _WARM_UP = -1
 
 
@@ -91,14 +88,13 @@ def _warm_up(plan: Plan, ground: Ground, state: _State, progress: Progress) -> N
 def _strike(plan: Plan, ground: Ground, state: _State, strike: Strike) -> None:
     pid = _found(ground, strike)
     anchor, seconds = state.pace.aim(strike.platform, strike.moment, strike.where, plan.hold_seconds)
-    calls = state.callers.send(strike.asks, strike.number)
-    at = time.time() + seconds
-    if anchor != "sent":
-        at = _moment(ground, strike, calls, anchor) + seconds
+    spread = state.pace.spread(strike.platform, len(strike.asks)) if strike.moment in WITHIN else 0.0
+    calls = state.callers.send(strike.asks, strike.number, spread=spread)
+    begun = time.time() + spread / 2 if anchor == "sent" else _moment(ground, strike, calls, anchor)
+    # Rather late than early: of those that are sent over this time the last ones are still to come.
+    at = begun + seconds + spread / 4
     time.sleep(max(0.0, at - time.time()))
     group = [call for call in calls if call.ask.hold_seconds == plan.hold_seconds]
-    if strike.moment in _WITHIN:
-        catch(ground.clients, [call for call in group if call.ask.platform == strike.platform], _WITHIN[strike.moment])
     kill = _kill(plan, ground, strike, pid)
     state.kills.append(kill)
     state.callers.send(strike.probes, strike.number, probes=True)
@@ -127,26 +123,11 @@ def _kill(plan: Plan, ground: Ground, strike: Strike, pid: int) -> Kill:
     return Kill(strike.number, strike.victim, strike.moment, hit(plan, strike.victim), pid, whole_ms(killed))
 
 
-def catch(clients: Clients, calls: Sequence[Call], step: Step) -> None:
-    """Look until the step of one of them is going on, or all have left it behind."""
-    left = {call.ask.reservation_id: call for call in calls}
-    deadline = time.monotonic() + _CATCH_SECONDS
-    while left and time.monotonic() < deadline:
-        for name, call in list(left.items()):
-            try:
-                lane = clients[call.ask.platform].timeline(call.ref)
-            except ResvError:
-                continue  # not there yet
-            span = lane.span(step)
-            if span is not None and span.status == "running":
-                return
-            if span is not None or lane.is_over:
-                del left[name]
-
-
 def _moment(ground: Ground, strike: Strike, calls: Sequence[Call], anchor: str) -> float:
     """When the reservation that is aimed at was held, or is due, in epoch seconds."""
-    aimed = next(call for call in calls if call.ask.platform == strike.platform)
+    near = [call for call in calls if call.ask.platform == strike.platform and _waits(call.ask)]
+    shortest = [call for call in near if call.ask.hold_seconds == min(one.ask.hold_seconds for one in near)]
+    aimed = shortest[len(shortest) // 2]
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         if aimed.accepted:
@@ -158,6 +139,11 @@ def _moment(ground: Ground, strike: Strike, calls: Sequence[Call], anchor: str) 
                     return lane.due.timestamp()
         time.sleep(0.01)
     raise PlatformError(f"{aimed.ask.reservation_id} was not held in {PATIENCE_SECONDS:.0f} s, before any kill.")
+
+
+def _waits(ask: Ask) -> bool:
+    """Whether it will be held for as long as it was asked for."""
+    return not ask.rivals and ask.action is None
 
 
 def _until_over(ground: Ground, state: _State, calls: Sequence[Call]) -> None:

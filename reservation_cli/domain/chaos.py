@@ -31,6 +31,9 @@ VICTIMS: tuple[Victim, ...] = get_args(Victim)
 MOMENTS: tuple[Moment, ...] = get_args(Moment)
 STEPS: tuple[Step, ...] = get_args(Step)
 
+#: The moments that last for milliseconds.
+WITHIN: frozenset[Moment] = frozenset({"mid-step", "mid-finalize"})
+
 #: Whose engine stands still without it.
 HIT: Mapping[Victim, tuple[Platform, ...]] = {
     "supervisor": ("cloudflare", "aws"),

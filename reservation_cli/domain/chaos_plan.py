@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from random import Random
 
-from reservation_cli.domain.chaos import HIT, Action, Ask, Moment, Plan, Strike, Victim
+from reservation_cli.domain.chaos import HIT, WITHIN, Action, Ask, Moment, Plan, Strike, Victim
 from reservation_cli.domain.reservation import Platform
 
 #: Of each group, on each platform that a kill hits: two left alone, one confirmed, one cancelled, and two rivals.
 _ALONE = 2
 _ACTIONS: tuple[Action, ...] = ("confirm", "cancel")
 _RIVALS = 2
+_CROWD = 8
 #: Every so many kills one reservation on each platform is held so many times as long, and lives through several.
 _LONG_EVERY, _LONG_TIMES = 5, 4
 #: Within the hold, so that a confirmation is neither before it nor too late, unless a kill comes between.
@@ -61,13 +62,18 @@ def _pairs(plan: Plan, draw: Random) -> Iterator[tuple[Victim, Moment]]:
 def _strike(plan: Plan, draw: Random, number: int, victim: Victim, moment: Moment) -> Strike:
     platforms = hit(plan, victim)
     asks = [ask for platform in platforms for ask in _group(plan, draw, number, platform, plan.hold_seconds)]
+    aimed = draw.choice(platforms)
+    if moment in WITHIN:
+        asks += _crowd(plan, draw, number, aimed)
+    # Those of one platform are sent over the same time as those of the other.
+    draw.shuffle(asks)
     if number % _LONG_EVERY == _LONG_EVERY // 2:
         asks += [_long(plan, draw, number, platform) for platform in plan.platforms]
     probes = [
         Ask(_id(number, platform, "probe"), platform, f"P{number}", plan.hold_seconds, draw.choice(plan.strategies))
         for platform in platforms
     ]
-    return Strike(number, victim, moment, draw.random(), draw.choice(platforms), tuple(asks), tuple(probes))
+    return Strike(number, victim, moment, draw.random(), aimed, tuple(asks), tuple(probes))
 
 
 def _group(plan: Plan, draw: Random, number: int, platform: Platform, hold: int) -> Iterator[Ask]:
@@ -86,6 +92,20 @@ def _group(plan: Plan, draw: Random, number: int, platform: Platform, hold: int)
         # One of them is confirmed if it gets the seat: a second holder would be a double booking for good.
         yield ask(f"rival{index}", f"R{number}", rivals=True, action="confirm" if index == 0 else None)
     yield ask("hot", "HOT", rivals=True)
+
+
+def _crowd(plan: Plan, draw: Random, number: int, platform: Platform) -> list[Ask]:
+    """So many more that at any time some are in a step: nothing outside knows when a single one is."""
+    return [
+        Ask(
+            _id(number, platform, f"crowd{index}"),
+            platform,
+            f"C{number}-{index}",
+            plan.hold_seconds,
+            draw.choice(plan.strategies),
+        )
+        for index in range(_CROWD)
+    ]
 
 
 def _long(plan: Plan, draw: Random, number: int, platform: Platform) -> Ask:

@@ -1,12 +1,9 @@
-"""The parts of a chaos run: the aim, the look for a step, the bodies in a log, and what was never asked for."""
+"""The parts of a chaos run: the aim, the bodies in a log, and what was never asked for."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import cast
 
 import pytest
 
@@ -14,10 +11,6 @@ from reservation_cli.chaos.bodies import Bodies
 from reservation_cli.chaos.callers import Call
 from reservation_cli.chaos.collecting import booking as collected
 from reservation_cli.chaos.pace import Pace
-from reservation_cli.chaos.run import catch
-from reservation_cli.domain.timeline import Timeline
-from reservation_cli.errors import NotFoundError
-from reservation_cli.platforms import PlatformClient
 from support import timelines
 from support.chaos import at, booking
 
@@ -59,7 +52,7 @@ def test_a_kill_is_aimed_by_what_was_seen() -> None:
         pace.learn(booking(f"r{number}"))
     anchor, seconds = pace.aim("aws", "mid-step", 0.5, 2)
     assert anchor == "sent"
-    assert seconds == pytest.approx(0.004), "shortly before the body begins, after 5 ms"
+    assert 0.005 <= seconds < 0.013, "the body's time"
     anchor, seconds = pace.aim("aws", "before-hold", 0.5, 2)
     assert anchor == "sent"
     assert 0 <= seconds < 0.005
@@ -71,7 +64,8 @@ def test_a_kill_is_aimed_by_what_was_seen() -> None:
     assert abs(seconds) < 0.01
     anchor, seconds = pace.aim("aws", "mid-finalize", 0.5, 2)
     assert anchor == "due"
-    assert seconds == pytest.approx(0.004)
+    assert 0.005 <= seconds < 0.028
+    assert pace.spread("aws", 15) == pytest.approx(15 * 0.005 / 2.5)
 
 
 def test_what_was_disturbed_teaches_nothing() -> None:
@@ -79,40 +73,6 @@ def test_what_was_disturbed_teaches_nothing() -> None:
     before = pace.aim("aws", "mid-step", 0.5, 2)
     pace.learn(booking("again", hold_bodies=(at(0.005), at(9)), held=at(9.1), final_bodies=()))
     assert pace.aim("aws", "mid-step", 0.5, 2) == before
-
-
-@dataclass
-class Told:
-    """A client that tells these timelines, one after the other, the last one again and again; None is no such."""
-
-    lanes: Sequence[Timeline | None]
-    asked: list[str] = field(default_factory=list)
-
-    def timeline(self, ref: str) -> Timeline:
-        self.asked.append(ref)
-        lane = self.lanes[min(len(self.asked), len(self.lanes)) - 1]
-        if lane is None:
-            raise NotFoundError("There is none yet.")
-        return lane
-
-
-def test_the_look_for_a_step_ends_when_it_is_going_on() -> None:
-    done = timelines.aws_expired()
-    none = replace(done, status="running", spans=())
-    step = done.span("create-hold")
-    assert step is not None
-    going = replace(none, spans=(replace(step, status="running", end=None),))
-    client = Told([None, none, going, done])
-    call = Call(booking().ask, 0, ref="r-aws", sent=at(0))
-    catch({"aws": cast("PlatformClient", client)}, [call], "create-hold")
-    assert client.asked == ["r-aws"] * 3
-
-
-def test_the_look_for_a_step_ends_when_it_is_over_everywhere() -> None:
-    client = Told([timelines.aws_expired()])
-    calls = [Call(booking(name).ask, 0, ref=name, sent=at(0)) for name in ("a", "b")]
-    catch({"aws": cast("PlatformClient", client)}, calls, "create-hold")
-    assert client.asked == ["a", "b"]
 
 
 def test_what_was_never_sent_is_no_reservation() -> None:
