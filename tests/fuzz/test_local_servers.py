@@ -40,9 +40,10 @@ def request(method: str, path: str, body: bytes = b"", length: str | None = None
         ("engine", request("POST", _CALLED, b"{}", "9"), 400),
         ("engine", request("POST", _CALLED, b"[" * 100_000), 400),
         ("engine", request("POST", _CALLED, b"NaN"), 400),
-        ("host", request("POST", "///x/invocations", b"{}"), 400),
+        ("host", request("POST", "///x:live/invocations", b"{}"), 400),
         ("host", request("POST", "/2015-03-31/functions/%zz/invocations", b"{}"), 400),
     ],
+    ids=lambda value: value.split(b" HTTP")[0].decode()[:50] if isinstance(value, bytes) else str(value),
 )
 def test_what_was_answered_with_a_5xx_once(
     stack_environ: Mapping[str, str], server: str, data: bytes, status: int
