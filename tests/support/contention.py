@@ -267,6 +267,11 @@ def history(answers: Sequence[Answer], records: Mapping[str, Reservation]) -> li
     After all of them comes a look at each reservation as it ended.
     """
     made: list[Operation] = []
+    # A hold that somebody was told of had been made by then.
+    told_by: dict[str, float] = {}
+    for one in answers:
+        if one.record:
+            told_by[one.reservation_id] = min(one.answered, told_by.get(one.reservation_id, inf))
     for one in answers:
         final = records.get(one.reservation_id)
         if final is None:
@@ -276,7 +281,7 @@ def history(answers: Sequence[Answer], records: Mapping[str, Reservation]) -> li
         if one.act == "reserve":
             held = replace(end, status="held", ended_at=None)
             hold = end if end.status == "rejected" else held
-            answered = one.answered if told else inf
+            answered = told_by.get(one.reservation_id, inf)
             made.append(
                 replace(call, call="hold", told=hold, answered=answered, hold_ms=one.request.hold_seconds * 1000)
             )

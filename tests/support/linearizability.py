@@ -17,11 +17,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import floor, inf
-from typing import TypeVar
 
 from support.seat_machine import FREE, Call, Record, Seat, called
-
-State = TypeVar("State")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +53,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A seat, and the latest moment that something on it is known to have happened at: all that comes is later."""
+    """A seat, and the latest clock that a change of it was made by: all that comes is later."""
 
     seat: Seat = FREE
     since: int = 0
@@ -64,7 +61,7 @@ class Moment:
 
 def check_seat(history: Iterable[Operation], budget: int = 1_000_000) -> Verdict:
     """Whether the calls on one seat, free at the beginning, are linearizable."""
-    return linearize(sorted(history, key=lambda one: one.invoked), Moment(), step, budget)
+    return linearize(sorted(history, key=lambda one: one.invoked), Moment(), step, is_idle, budget)
 
 
 def step(moment: Moment, one: Operation) -> Iterator[Moment]:
@@ -78,31 +75,44 @@ def step(moment: Moment, one: Operation) -> Iterator[Moment]:
     looks = sorted({sent, *(time for time in (*stamps, *lease) if time is not None and sent <= time <= one.answered)})
     for look in looks:
         seat, record = called(moment.seat, one.call, one.reservation_id, one.hold_ms, look)
-        since = moment.since if look == sent else max(moment.since, look)
         is_new = one.reservation_id not in moment.seat.records
         if is_new and record and told and record.status == told.status == "rejected":
             # AWS looks at the seat, and then reads the clock for the record.
             if record.held_until != told.held_until or not sent <= told.created_at <= one.answered:
                 continue
             seat, record = Seat({**seat.records, one.reservation_id: told}, seat.holder), told
-        if record == told and since <= one.answered:
+        if record != told:
+            continue
+        # Who changes the seat has read it as it is, and reads the clock after that.
+        has_changed = seat.live != moment.seat.live
+        if has_changed and look < moment.since:
+            continue
+        since = look if has_changed else moment.since
+        if since <= one.answered:
             yield Moment(seat, since)
             return
 
 
+def is_idle(before: Moment, after: Moment) -> bool:
+    """Whether a call changed nothing for others: it did at most reject a reservation, and all know that."""
+    return before.seat.live == after.seat.live and before.since == after.since
+
+
 def linearize(
     operations: Sequence[Operation],
-    initial: State,
-    step: Callable[[State, Operation], Iterator[State]],
+    initial: Moment,
+    step: Callable[[Moment, Operation], Iterator[Moment]],
+    is_idle: Callable[[Moment, Moment], bool],
     budget: int,
 ) -> Verdict:
     """Search for an order of `operations` (by the time they were sent) that respects time and `step`.
 
     `step` gives the states that an operation may lead to: none when its answer is wrong. States are hashable.
+    `is_idle` tells whether an operation that leads from one state to another stands in no other's way.
     """
     everything = (1 << len(operations)) - 1
-    been: set[tuple[int, State]] = {(0, initial)}
-    path: list[tuple[int, Iterator[tuple[int, State]]]] = [(-1, _next(operations, 0, initial, step))]
+    been: set[tuple[int, Moment]] = {(0, initial)}
+    path: list[tuple[int, Iterator[tuple[int, Moment]]]] = [(-1, _next(operations, 0, initial, step, is_idle))]
     done, longest = 0, list[int]()
     while done != everything and len(been) <= budget:
         found = next((way for way in path[-1][1] if (done | 1 << way[0], way[1]) not in been), None)
@@ -115,7 +125,7 @@ def linearize(
         index, state = found
         done |= 1 << index
         been.add((done, state))
-        path.append((index, _next(operations, done, state, step)))
+        path.append((index, _next(operations, done, state, step, is_idle)))
         if len(path) - 1 > len(longest):
             longest = [taken for taken, _ in path[1:]]
     taken = sum(1 << index for index in longest)
@@ -125,15 +135,20 @@ def linearize(
 
 
 def _next(
-    operations: Sequence[Operation], done: int, state: State, step: Callable[[State, Operation], Iterator[State]]
-) -> Iterator[tuple[int, State]]:
+    operations: Sequence[Operation],
+    done: int,
+    state: Moment,
+    step: Callable[[Moment, Operation], Iterator[Moment]],
+    is_idle: Callable[[Moment, Moment], bool],
+) -> Iterator[tuple[int, Moment]]:
     """The operations that may come next, each with the state it leads to.
 
-    One that changes nothing is taken at once, and no other way is tried: it stands in nobody's way.
+    One that is idle is taken at once, and no other way is tried: or the search would try them in every order.
     """
     ways = [(index, after) for index in _enabled(operations, done) for after in step(state, operations[index])]
-    idle = next((way for way in ways if way[1] == state), None)
-    yield from [idle] if idle else ways
+    idle = next((way for way in ways if is_idle(state, way[1])), None)
+    # What was written first, by its own clock, is most likely to have come first.
+    yield from [idle] if idle else sorted(ways, key=lambda way: way[1].since)
 
 
 def _enabled(operations: Sequence[Operation], done: int) -> list[int]:
