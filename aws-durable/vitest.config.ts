@@ -7,5 +7,7 @@ export default defineConfig({
     // Only stops a test that hangs: one that walks through hundreds of interleavings takes its time.
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // The steps log that they begin.
+    silent: "passed-only",
   },
 });
