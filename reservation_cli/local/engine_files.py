@@ -143,12 +143,16 @@ def _status(value: bytes | None) -> str:
 
 
 def _due(database: sqlite3.Connection) -> float:
-    """When the wait that is on ends: it is the last thing told, and its end stands in the queue of timers."""
+    """When the wait that is on ends: it is the last thing told, and its end stands in the queue of timers.
+
+    Beside it may stand the time limit, ten minutes, of a step that a kill ended: the sooner one counts, since to wake
+    early does no harm.
+    """
     last = database.execute("SELECT event FROM states ORDER BY id DESC LIMIT 1").fetchone()
     if last is None or last[0] not in _WAITS:
         return 0.0
     (due,) = database.execute(
-        "SELECT max(target_timestamp) FROM priority_queue AS added WHERE action = 1 AND NOT EXISTS"
+        "SELECT min(target_timestamp) FROM priority_queue AS added WHERE action = 1 AND NOT EXISTS"
         " (SELECT 1 FROM priority_queue WHERE action = 0 AND (hash, entryType) = (added.hash, added.entryType))"
     ).fetchone()
     return 0.0 if due is None else due / 1000
