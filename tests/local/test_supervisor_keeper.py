@@ -92,7 +92,7 @@ def test_a_child_at_work_has_longer_to_answer(watched: Watched, monkeypatch: pyt
     before = watched.pid
     os.kill(before, signal.SIGSTOP)
     monkeypatch.setattr(keeper, "_cpu_seconds", lambda _process: watched.now)
-    for _ in range(30):
+    for _ in range(int(keeper.HUNG_AT_WORK)):
         watched.turn(1.0)
     assert watched.pid == before
     watched.turn(1.0)
