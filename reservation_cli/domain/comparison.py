@@ -103,7 +103,9 @@ def metrics(timeline: Timeline) -> Metrics:
     decided = timeline.reservation.ended_at if timeline.reservation else None
     woken = hold is not None and hold.kind == "event" and hold.status in ("succeeded", "failed")
     expired = hold is not None and not woken
-    due, waited_until = (timeline.due, _wait_end(timeline)) if hold else (None, None)
+    waited_until = _wait_end(timeline)
+    # Where the engine's timer is not told, its error is not known either.
+    due = timeline.due if hold and hold.scheduled_end else None
     if woken and waited_until and first and first.ended:
         # AWS's callback, made before create-hold, can be answered while that still runs: nothing can resume yet.
         waited_until = max(waited_until, first.ended)
