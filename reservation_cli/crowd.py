@@ -33,7 +33,10 @@ def follow_crowd(
 
     Raises what the platform raises, once it has failed `PATIENCE` times in a row.
     """
-    waiting = {index: lane for index, lane in enumerate(firsts) if not is_settled(lane)}
+    waiting = dict(enumerate(firsts))
+    for index, lane in enumerate(firsts):
+        if is_settled(lane):
+            yield index, waiting.pop(index)
     since = min(map(_began, waiting.values()), default=now()) - _SKEW[client.target]
     failures = quiet = 0
     asked = 0.0

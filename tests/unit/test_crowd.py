@@ -51,6 +51,15 @@ def test_each_is_told_as_it_ends() -> None:
     assert all(120 <= at < 125 for index, at in told if index >= 30)
 
 
+def test_what_has_ended_already_is_told_at_once() -> None:
+    clock = Clock()
+    fake, firsts = crowd(clock, 3, hold=10)
+    ended = dict(follow_crowd(fake, firsts, clock, clock.now))
+    later = [*(ended[index] for index in range(3)), fake.reserve(ReservationRequest("r-3", "S3", "user123", 10))]
+    told = [index for index, _ in follow_crowd(fake, later, clock, clock.now)]
+    assert told == [0, 1, 2, 3]
+
+
 def test_what_the_list_does_not_tell_is_looked_up() -> None:
     clock = Clock()
     fake, firsts = crowd(clock, 25, hold=10)
