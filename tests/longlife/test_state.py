@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -61,16 +62,18 @@ def test_a_writer_killed_at_any_moment_loses_nothing_that_it_had_told(tmp_path: 
         reading, writing = os.pipe()
         pid = os.fork()
         if pid == 0:
-            os.close(reading)
-            for number in range(1000):
-                os.write(writing, f"{remember(home, f'k{kill}', number)}\n".encode())
-            os._exit(1)
+            try:
+                os.close(reading)
+                for number in range(1000):
+                    os.write(writing, f"{remember(home, f'k{kill}', number)}\n".encode())
+            finally:
+                os._exit(1)  # whatever happens: a second pytest must not go on from here
         os.close(writing)
         with os.fdopen(reading) as names:
             told.add(names.readline().strip())
-            moment = moments.uniform(0, 0.004)
-            signal.setitimer(signal.ITIMER_REAL, max(moment, 1e-6))
-            signal.sigwait({signal.SIGALRM})
+            moment = time.perf_counter() + moments.uniform(0, 0.004)
+            while time.perf_counter() < moment:
+                pass  # nothing to wait for: the moment is what is tried
             os.kill(pid, signal.SIGKILL)
             assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
             told |= {line.strip() for line in names if line.endswith("\n")}
@@ -85,14 +88,6 @@ def test_a_writer_killed_at_any_moment_loses_nothing_that_it_had_told(tmp_path: 
     assert unfinished(home) == [], "what the killed left is removed by the next writer"
 
 
-@pytest.fixture(autouse=True)
-def _blocked_alarm() -> object:
-    """For sigwait; children of the tests inherit it and are killed anyway."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
-    yield
-    signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 @pytest.mark.parametrize("call", ["fsync", "replace", "close"])
 def test_a_writer_killed_before_each_of_its_calls_leaves_the_state_as_it_was(tmp_path: Path, call: str) -> None:
     home = tmp_path / "home"
@@ -100,9 +95,11 @@ def test_a_writer_killed_before_each_of_its_calls_leaves_the_state_as_it_was(tmp
     kept = (home / "state.json").read_bytes()
     pid = os.fork()
     if pid == 0:
-        setattr(os, call, lambda *_: os.kill(os.getpid(), signal.SIGKILL))
-        remember(home, "never", 0)
-        os._exit(1)
+        try:
+            setattr(os, call, lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+            remember(home, "never", 0)
+        finally:
+            os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
     after = (home / "state.json").read_bytes()
     assert after == kept or known(home) == {"before-0", "never-0"}
