@@ -132,7 +132,8 @@ def test_an_interrupt_ends_npm_and_the_next_try_repairs(shop: Workshop) -> None:
             shop.prepare()
         except KeyboardInterrupt:
             os._exit(130)
-        os._exit(0)
+        finally:
+            os._exit(1)  # whatever happens: a second pytest must not go on from here
     until(lambda: (shop.root / "aws-durable/node_modules").exists(), "npm's start")
     os.kill(pid, signal.SIGINT)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 130
@@ -156,8 +157,10 @@ def test_npm_outlives_a_killed_command_and_keeps_others_waiting(shop: Workshop) 
     shop.befall("wait")
     pid = os.fork()
     if pid == 0:
-        shop.prepare()
-        os._exit(0)
+        try:
+            shop.prepare()
+        finally:
+            os._exit(0)
     until(lambda: (shop.root / "aws-durable/node_modules").exists(), "npm's start")
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)

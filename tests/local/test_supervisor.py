@@ -329,8 +329,10 @@ def test_a_start_outlives_the_command_that_began_it(lab: Lab) -> None:
     child = lab.add("child", "--gate", str(gate))
     pid = os.fork()
     if pid == 0:
-        lab.up()
-        os._exit(0)
+        try:
+            lab.up()
+        finally:
+            os._exit(0)  # whatever happens: a second pytest must not go on from here
     until(lambda: lab.starts(child), "the child's start")
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
