@@ -9,13 +9,14 @@ from pathlib import Path
 
 from reservation_cli import store
 from reservation_cli.deploy.change import Change, Leftover
-from reservation_cli.local import locks, stack
+from reservation_cli.local import functions, locks, stack
 from reservation_cli.local.plan import LOGS, PLAN, STACK, USED
 
 #: What the local stack keeps in RESV_HOME. Its locks stay: somebody may be waiting for them.
 _STATE = (
     ("Cloudflare state", ("cloudflare",), "Durable Objects, workflows and KV"),
     ("AWS state", ("aws",), "executions and seats"),
+    ("functions", (functions.FILE,), "of your own, for the local endpoint to serve"),
     ("logs", (LOGS,), ""),
     ("run files", (PLAN, STACK, USED, "decided"), ""),
 )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from reservation_cli.errors import UsageError
-from reservation_cli.files import write_whole
+from reservation_cli.files import own_folder, write_whole
 from reservation_cli.local.node import Node
 
 #: In RESV_HOME.
@@ -135,5 +135,5 @@ def remembered(home: Path, progress: Callable[[str], None]) -> OwnFunctions:
 
 def remember(home: Path, functions: OwnFunctions) -> None:
     """Keep them for all later starts, in place of those kept so far. Raises OSError."""
-    home.mkdir(parents=True, exist_ok=True)
+    own_folder(home)
     write_whole(home / FILE, json.dumps(functions, indent=2) + "\n")

@@ -17,7 +17,7 @@ import pytest
 
 from reservation_cli import store
 from reservation_cli.domain.deployment import AwsDeployment, CloudflareDeployment
-from reservation_cli.local import locks
+from reservation_cli.local import functions, locks
 from support import fake_cloudflare
 from support.fake_cloudflare import FakeCloudflare, Fault
 from support.moto_front import Front
@@ -222,12 +222,15 @@ def test_another_deploy_of_the_stage_is_waited_for(cloud_environ: dict[str, str]
 def test_local_state_is_removed(run_resv: Run, environ: dict[str, str]) -> None:
     folder = home(environ) / "cloudflare"
     folder.mkdir(parents=True)
+    functions.remember(home(environ), {"hello": {"bundle": "/hello.mjs", "execution_timeout": 60}})
     run_resv("reserve", "--seat", "A1")
     code, out, _ = run_resv("teardown", "local", "--dry-run", "--json")
     assert ("delete", "Cloudflare state") in changes(out)
+    assert ("delete", "functions") in changes(out)
     code, out, _ = run_resv("teardown", "local", "--yes")
     assert (code, out) == (0, "Nothing of the local stack is left.\n")
     assert not folder.exists()
+    assert functions.remembered(home(environ), print) == {}
     code, _, err = run_resv("status")
     assert code == 3
     assert "No reservation has been made from here yet." in err
