@@ -56,12 +56,13 @@ def load(environ: Mapping[str, str] | None = None, directory: Path | None = None
 def _home(environ: Mapping[str, str]) -> Path:
     if named := environ.get("RESV_HOME"):
         try:
-            return Path(named).expanduser().absolute()
-        except (RuntimeError, OSError) as error:
+            # One folder, one path: it is a part of the command lines of what runs in it.
+            return Path(named).expanduser().resolve()
+        except (RuntimeError, OSError, ValueError) as error:
             raise UsageError(f"RESV_HOME is no folder that can be found: {named!r}.", hint=_WHERE) from error
     from platformdirs import user_state_path  # deferred: 5 ms that a set RESV_HOME does not need
 
-    return user_state_path("resv", appauthor=False)
+    return user_state_path("resv", appauthor=False).resolve()
 
 
 def _dotenv(path: Path) -> dict[str, str]:

@@ -9,7 +9,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 Progress = Callable[[str], None]
 
 STARTING = "start.lock"
+
+_SUPERVISOR = "reservation_cli.local.supervisor"
 
 _POLL_SECONDS = 0.02
 #: Longer than the supervisor's own limit for a start that hangs, whose error says more.
@@ -93,7 +95,10 @@ def start(home: Path, layout: Callable[[], tuple[Plan, dict[str, str]]], progres
 
 
 def stop(home: Path, progress: Progress) -> bool:
-    """Stops the stack in `home` and waits until all of it has ended. False when there was nothing to stop."""
+    """Stops the stack in `home` and waits until all of it has ended. False when there was nothing to stop.
+
+    Raises TimedOutError when its supervisor goes on.
+    """
     from reservation_cli.local import leftovers
 
     with _usable(home):
@@ -170,7 +175,7 @@ def _launch(home: Path, layout: Callable[[], tuple[Plan, dict[str, str]]]) -> St
             logs.rotate_if_full(home / LOGS / "supervisor.log")
             with open(home / LOGS / "supervisor.log", "ab", opener=own_file) as log:
                 subprocess.run(
-                    [sys.executable, "-P", "-m", "reservation_cli.local.supervisor", str(home), str(writing)],
+                    [sys.executable, "-P", "-m", _SUPERVISOR, str(home), str(writing)],
                     check=True,  # it goes into the background and ends at once
                     cwd=home,
                     env=environ,
@@ -218,22 +223,36 @@ def _listens(url: str) -> bool:
 
 
 def _end_supervisor(home: Path) -> None:
+    """Ends the supervisor of `home`. Raises TimedOutError when the lock is still held then: the stack still runs."""
     import signal
 
     for number in (signal.SIGTERM, signal.SIGKILL):
         deadline = time.monotonic() + _STOP_SECONDS
         signalled = False
-        while locks.is_held(home / LOCK) and time.monotonic() < deadline:
+        while locks.is_held(home / LOCK):
+            if time.monotonic() > deadline:
+                break
             if not signalled and (pid := _supervisor(home)):
-                os.kill(pid, number)
+                with suppress(ProcessLookupError):
+                    os.kill(pid, number)
                 signalled = True
             time.sleep(_POLL_SECONDS)
+        else:
+            return
+    raise TimedOutError(
+        f"The local stack did not stop: {home / LOCK} is still held after {2 * _STOP_SECONDS:.0f} s.",
+        hint="Its supervisor may run in another container, or as another user: stop it there.",
+    )
 
 
 def _supervisor(home: Path) -> int | None:
-    """The process that holds the lock; None while it has not yet written its number there."""
+    """The process that holds the lock; None while it has not yet written its number there.
+
+    Its command line names the home as whoever started it did, which may be by another path.
+    """
     from reservation_cli.local.processes import table
 
-    text = (home / LOCK).read_text()
-    command = f"reservation_cli.local.supervisor {home} "
-    return next((process.pid for process in table() if str(process.pid) == text and command in process.command), None)
+    text = (home / LOCK).read_text(errors="replace")
+    return next(
+        (process.pid for process in table() if str(process.pid) == text and _SUPERVISOR in process.command), None
+    )

@@ -18,7 +18,8 @@ from typing import Any
 
 import pytest
 
-from reservation_cli.errors import NotConfiguredError, PlatformError
+from reservation_cli.deploy.local import LocalRemover
+from reservation_cli.errors import NotConfiguredError, PlatformError, TimedOutError
 from reservation_cli.local import leftovers, limits, localhttp, logs, ports, processes, stack
 from reservation_cli.local.halves import PACKAGE
 from reservation_cli.local.plan import Child, Plan
@@ -124,6 +125,54 @@ def test_a_stack_is_up_when_all_answer_and_gone_after_its_stop(lab: Lab) -> None
     assert stack.running(lab.home) is None
     assert not (lab.home / "stack.json").exists()
     assert lab.down() is False
+
+
+def test_a_stack_is_stopped_by_whichever_path_leads_to_its_home(lab: Lab) -> None:
+    child = lab.add("child")
+    link = lab.home.with_name("link")
+    link.symlink_to(lab.home)
+    for started, stopped in ((lab.home, link), (link, lab.home), (lab.home / ".." / lab.home.name, link)):
+        lab.home = started
+        up = lab.up()
+        lab.home = stopped
+        assert lab.down() is True
+        assert not alive(up.pid)
+        assert lab.pid(child) is None
+
+
+def test_a_home_of_bytes_that_are_no_text_is_stopped(tmp_path: Path) -> None:
+    home = tmp_path / os.fsdecode(b"home-\xff")
+    try:
+        home.mkdir()
+    except OSError:
+        pytest.skip("this file system takes UTF-8 only")
+    lab = Lab(home)
+    lab.add("child")
+    up = lab.up()
+    assert lab.down() is True
+    assert not alive(up.pid)
+
+
+def test_a_stack_that_goes_on_is_not_called_stopped_and_keeps_its_state(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when its supervisor runs in another container, which shares the folder: here no process is seen."""
+    child = lab.add("child")
+    state = lab.home / "cloudflare" / "state"
+    state.parent.mkdir(parents=True)
+    state.touch()
+    up = lab.up()
+    number = (lab.home / "stack.lock").read_text()
+    (lab.home / "stack.lock").write_text("1")
+    monkeypatch.setattr(stack, "_STOP_SECONDS", 0.1)
+    for stop in (lab.down, lambda: LocalRemover(lab.home).remove(lambda _: None)):
+        with pytest.raises(TimedOutError, match="did not stop"):
+            stop()
+    assert lab.pid(child), "its children are not ended under it"
+    assert stack.running(lab.home) == up
+    assert state.exists()
+    (lab.home / "stack.lock").write_text(number)
+    monkeypatch.undo()
 
 
 def test_a_child_can_wait_for_another_at_its_first_start(lab: Lab) -> None:
