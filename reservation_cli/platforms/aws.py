@@ -252,6 +252,7 @@ class AwsClient:
         self._name(arn)
         events: list[Event] = []
         page: dict[str, str] = {}
+        seen: set[str] = set()
         while True:
             answer = self._call(
                 self.api.get_durable_execution_history,
@@ -265,7 +266,7 @@ class AwsClient:
             events += answer["Events"]
             if not (marker := answer.get("NextMarker")):
                 return arn, events
-            page = self._next(page, marker)
+            page = self._next(seen, marker)
 
     def executions(self, limit: int) -> Sequence[Timeline]:
         """See PlatformClient.executions: the list, then each one's history, a few at a time."""
@@ -327,6 +328,7 @@ class AwsClient:
         Of all versions, so without a Qualifier: each redeployment makes a new one.
         """
         page: dict[str, str] = {}
+        seen: set[str] = set()
         while True:
             answer = self._call(
                 self.api.list_durable_executions_by_function,
@@ -340,12 +342,13 @@ class AwsClient:
                     yield item
             if not (marker := answer.get("NextMarker")):
                 return
-            page = self._next(page, marker)
+            page = self._next(seen, marker)
 
-    def _next(self, page: Mapping[str, str], marker: str) -> dict[str, str]:
-        """What asks for the page behind `page`; raises for a marker that leads to no other page, again and again."""
-        if page.get("Marker") == marker:
+    def _next(self, seen: set[str], marker: str) -> dict[str, str]:
+        """What asks for the next page; raises for one that was asked for before, as that would go on for ever."""
+        if marker in seen:
             raise self._unreadable()
+        seen.add(marker)
         return {"Marker": marker}
 
     def _name(self, arn: str) -> str:

@@ -342,6 +342,17 @@ def test_a_history_in_pages(client: AwsClient, server: Answers) -> None:
     assert lane.notes == ()
 
 
+def test_markers_that_lead_round_in_a_circle_are_not_followed_for_ever(client: AwsClient, server: Answers) -> None:
+    first, last = fixture("cloud-history-expired-1"), fixture("cloud-history-expired-2")
+    circle = [{**first, "NextMarker": marker} for marker in ("A", "B", "C", "A")]
+    with pytest.raises(PlatformError, match="cannot be read"):
+        the_lane(client, server, *circle, last)
+    assert [query.get("Marker") for query in queries(server)] == [None, ["A"], ["B"], ["C"]]
+    give_pages(server, "GET", LIST, *({"DurableExecutions": [], "NextMarker": marker} for marker in "ABAB"), {})
+    with pytest.raises(PlatformError, match="cannot be read"):
+        client.statuses(T0)
+
+
 def test_a_refused_checkpoint_is_explained_beside_the_picture(client: AwsClient, server: Answers) -> None:
     lane = the_lane(client, server, fixture("cloud-history-checkpoint-denied"))
     assert (lane.status, lane.outcome) == ("failed", None)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
@@ -413,6 +414,39 @@ def test_a_wrong_callback_id_is_refused(caller: Caller, callback_id: str, refusa
     with pytest.raises(ClientError) as error:
         caller.client.send_durable_execution_callback_heartbeat(CallbackId=callback_id)
     assert refused(error)[:2] == refusal
+
+
+@pytest.mark.parametrize("operation", ["callback", "stop"])
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b'{"ErrorMessage": {"a": 1}, "StackTrace": "x"}', "ErrorMessage must be a string"),
+        (b'{"ErrorType": 7}', "ErrorType must be a string"),
+        (b'{"ErrorData": []}', "ErrorData must be a string"),
+        (b'{"StackTrace": "x"}', "StackTrace must be a list of strings"),
+        (b'{"StackTrace": ["x", null]}', "StackTrace must be a list of strings"),
+        (b'["x"]', "The request body must be a JSON object"),
+        (json.dumps({"ErrorData": "x" * 1024 * 1024}).encode(), "The error is larger than 1048576 bytes"),
+    ],
+    ids=lambda value: value[:30].decode() if isinstance(value, bytes) else "",
+)
+def test_an_error_of_another_shape_is_refused_and_changes_nothing(
+    pair: Local, caller: Caller, operation: str, body: bytes, message: str
+) -> None:
+    arn = caller.start({"do": "callback"})
+    callback_id = caller.callback_id(arn)
+    path = {
+        "callback": f"/2025-12-01/durable-execution-callbacks/{quote(callback_id, safe='')}/fail",
+        "stop": f"/2025-12-01/durable-executions/{quote(arn, safe='')}/stop",
+    }[operation]
+    status, answer = raw(pair, "POST", path, body)
+    assert (status, answer) == (400, {"Type": "User", "message": message})
+    nothing = {"ErrorType": None, "ErrorMessage": "enough", "ErrorData": None, "StackTrace": ["at x"]}
+    assert raw(pair, "POST", path, json.dumps(nothing).encode())[0] == 200
+    caller.end(arn)
+    ending = "CallbackFailed" if operation == "callback" else "ExecutionStopped"
+    (event,) = caller.events(arn, ending)
+    assert event[f"{ending}Details"]["Error"]["Payload"] == {"ErrorMessage": "enough", "StackTrace": ["at x"]}
 
 
 # Stop, time out, list

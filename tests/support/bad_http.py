@@ -32,6 +32,21 @@ PATHS: Mapping[str, tuple[str, ...]] = {
     ),
     "host": ("/health", *(f"/2015-03-31/functions/{name}/invocations" for name in _FUNCTIONS)),
 }
+#: What a target begins with when it is a whole URL (RFC 9112, 3.2.2), as a client sends it to a proxy.
+_AUTHORITIES = (
+    "http://127.0.0.1",
+    "http://[::1]:80",
+    "http://[x",
+    "http://[v1.x]",
+    "http://a]b",
+    "http://evil.test:99999",
+    "HTTP://@",
+    "http://",
+    "https://x:y",
+    "//[x",
+    "*",
+    "x:",
+)
 _QUERY = ("Qualifier", "MaxItems", "Marker", "Statuses", "StartedAfter", "StartedBefore", "ReverseOrder")
 _QUERY_TOO = ("IncludeExecutionData", "DurableExecutionName", "CheckpointToken", "per_page", "x")
 _QUERY_VALUES = (
@@ -139,6 +154,9 @@ def _targets(draw: st.DrawFn, server: str) -> str:
         at = draw(st.integers(1, len(parts)))
         odd = draw(st.sampled_from(("%00", "%zz", "%ff%fe", "..", "", "%2e%2e", "%E2%80%AE", "x" * 9_000)) | texts(10))
         parts[at : at + draw(st.integers(0, 2))] = [_segment(odd)]
+    # In front of the Worker stands workerd, which reads whole URLs by itself.
+    if server != "worker" and draw(st.integers(0, 3)) == 0:
+        parts[0] = draw(st.sampled_from(_AUTHORITIES))
     values = st.sampled_from(_QUERY_VALUES) | texts(10).map(_segment)
     query = draw(st.lists(st.tuples(st.sampled_from(_QUERY + _QUERY_TOO), values), max_size=3))
     return "/".join(parts) + ("?" + "&".join(f"{name}={value}" for name, value in query) if query else "")

@@ -31,7 +31,9 @@ _ARN = re.compile(
     r"arn:([a-zA-Z0-9-]+):lambda:([a-zA-Z0-9-]+):(\d{12}):function:([a-zA-Z0-9_-]+):"
     r"(\$LATEST(?:\.PUBLISHED)?|[0-9]+)/durable-execution/([a-zA-Z0-9_-]+)/([a-zA-Z0-9_-]+)"
 )
-_CALLBACK_RESULT_LIMIT = 1024 * 1024
+#: Of `BinaryOperationPayload` in botocore's model. For an `ErrorObject` none is documented: here it is the same.
+_OUTCOME_LIMIT = 1024 * 1024
+_ERROR_TEXTS = ("ErrorMessage", "ErrorType", "ErrorData")
 
 
 class Api:
@@ -63,7 +65,7 @@ class Api:
             case "POST", "2025-12-01", "durable-execution-callbacks", callback_id, "succeed":
                 return self._succeed_callback(callback_id, request)
             case "POST", "2025-12-01", "durable-execution-callbacks", callback_id, "fail":
-                self._executor.fail_callback(callback_id, ErrorObject.from_dict(request.json_object()))
+                self._executor.fail_callback(callback_id, _error(request))
                 return json_response({})
             case "POST", "2025-12-01", "durable-execution-callbacks", callback_id, "heartbeat":
                 self._executor.beat_callback(callback_id)
@@ -147,14 +149,13 @@ class Api:
 
     def _stop(self, arn: str, request: Request) -> Response:
         self._find(arn)
-        # The error is the body itself, not a member of it.
-        error = ErrorObject.from_dict(request.json_object()) if request.body else None
-        stopped = self._executor.stop_execution(arn, None if error is None or not error.to_dict() else error)
+        error = _error(request)
+        stopped = self._executor.stop_execution(arn, error if error.to_dict() else None)
         return json_response(stopped.to_dict())
 
     def _succeed_callback(self, callback_id: str, request: Request) -> Response:
-        if len(request.body) > _CALLBACK_RESULT_LIMIT:
-            raise invalid_parameter(f"The callback's result is larger than {_CALLBACK_RESULT_LIMIT} bytes")
+        if len(request.body) > _OUTCOME_LIMIT:
+            raise invalid_parameter(f"The callback's result is larger than {_OUTCOME_LIMIT} bytes")
         try:
             request.body.decode()
         except ValueError as error:
@@ -195,6 +196,20 @@ class Api:
         if marker is not None:
             document["NextMarker"] = f"{marker[0]}.{marker[1]}"
         return json_response(document)
+
+
+def _error(request: Request) -> ErrorObject:
+    """The body as an `ErrorObject`: it is the error itself, not a member of it. Members that are null are not there."""
+    if len(request.body) > _OUTCOME_LIMIT:
+        raise invalid_parameter(f"The error is larger than {_OUTCOME_LIMIT} bytes")
+    members = {name: value for name, value in request.json_object().items() if value is not None}
+    for name in _ERROR_TEXTS:
+        if not isinstance(members.get(name, ""), str):
+            raise invalid_parameter(f"{name} must be a string")
+    trace = members.get("StackTrace", [])
+    if not isinstance(trace, list) or not all(isinstance(entry, str) for entry in trace):
+        raise invalid_parameter("StackTrace must be a list of strings")
+    return ErrorObject.from_dict(members)
 
 
 def _moment(request: Request, name: str) -> datetime | None:

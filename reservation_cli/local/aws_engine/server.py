@@ -116,7 +116,10 @@ class RequestHandler(BaseHTTPRequestHandler):
         # First of all, so that a kept connection continues behind the body whatever the answer is.
         body = self._body()
         self._refuse_strangers()
-        url = urlsplit(self.path)
+        try:
+            url = urlsplit(self.path)
+        except ValueError as error:  # an absolute URL with a host that cannot be one
+            raise ApiError(400, "InvalidRequestContentException", f"Not a URL: {error}") from error
         segments = tuple(unquote(segment) for segment in url.path.split("/") if segment)
         if self.command == "GET" and segments == ("health",):
             return self._health()
