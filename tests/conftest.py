@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -13,6 +14,9 @@ from reservation_cli import settings
 from reservation_cli.local import stack
 from support import schemas
 from support.fake_platform import FakePlatform
+
+# A shell that starts a job in the background has it ignore Ctrl-C, and so would every command that is tried.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def free_port() -> int:

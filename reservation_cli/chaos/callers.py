@@ -9,13 +9,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from reservation_cli.chaos.ground import Clients
-from reservation_cli.domain.chaos import Answer, Ask
+from reservation_cli.domain.chaos import PATIENCE_SECONDS, Answer, Ask
 from reservation_cli.domain.reservation import ReservationRequest, whole_ms
 from reservation_cli.errors import ConflictError, NotFoundError, PlatformError, ResvError, TimedOutError
 
 USER = "chaos"
-#: For so long a request is repeated that is not answered.
-PATIENCE_SECONDS = 60.0
 _AGAIN_SECONDS = 0.1
 
 
@@ -31,6 +29,7 @@ class Call:
     accepted: datetime | None = None
     refusal: str | None = None
     answer: Answer | None = None
+    answered: datetime | None = None
     calls: int = 0
 
 
@@ -106,12 +105,12 @@ class Callers:
             try:
                 act(call.ask.reservation_id)
             except ConflictError:
-                call.answer = "refused"
+                call.answer, call.answered = "refused", whole_ms(datetime.now(UTC))
                 return
             except (PlatformError, TimedOutError, NotFoundError):  # NotFoundError: it is not held yet
                 if time.monotonic() > deadline:
                     return
                 self._stopped.wait(_AGAIN_SECONDS)
             else:
-                call.answer = "done"
+                call.answer, call.answered = "done", whole_ms(datetime.now(UTC))
                 return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -12,13 +13,14 @@ from typing import TypeVar
 from reservation_cli.chaos.bodies import Body
 from reservation_cli.chaos.callers import Call
 from reservation_cli.chaos.ground import Clients, Ground, Key
-from reservation_cli.domain.chaos import Booking, Step, Stored
+from reservation_cli.domain.chaos import PATIENCE_SECONDS, Booking, Step, Stored
 from reservation_cli.domain.reservation import Platform, Reservation
 from reservation_cli.domain.timeline import ExecutionStatus, Span, Timeline
 from reservation_cli.errors import NotFoundError, ResvError
 
 T = TypeVar("T")
 _AT_ONCE = 4
+_AGAIN_SECONDS = 0.2
 #: By so much a list may be asked from before the first request.
 _BEFORE = timedelta(seconds=5)
 
@@ -34,26 +36,19 @@ def listed(clients: Clients, since: datetime) -> Listed:
     }
 
 
-def bookings(
-    ground: Ground, calls: Sequence[Call], since: datetime, tell: Callable[[int], None]
-) -> tuple[list[Booking], dict[str, Timeline]]:
-    """All of `calls` as they are found now, in the same order; and their timelines by reservation id.
+def bookings(ground: Ground, calls: Sequence[Call], since: datetime) -> Iterator[tuple[Booking, Timeline | None]]:
+    """All of `calls` as they are found now, in the same order, each with its timeline.
 
-    The storage is read before any seat is asked, which would settle what has lapsed. `tell` gets how many are done.
+    The storage is read before any seat is asked, which would settle what has lapsed. Raises what the storage and the
+    list raise, after asking for PATIENCE_SECONDS: an engine may be on its way back.
     """
-    stored, known = ground.stored(), listed(ground.clients, since)
+    stored, known = _patiently(ground.stored), _patiently(partial(listed, ground.clients, since))
     bodies = by_step(ground.bodies())
-    lanes: dict[str, Timeline] = {}
-    found: list[Booking] = []
     asked = [call for call in calls if call.sent is not None]
     for call, (lane, seat) in zip(asked, _looks(ground.clients, asked), strict=True):
-        booked = booking(call, lane, stored.get(key(call)), bodies)
-        if isinstance(lane, Timeline):
-            lanes[call.ask.reservation_id] = lane
+        found = booking(call, lane, stored.get(key(call)), bodies)
         seen = seat.status if isinstance(seat, Reservation) else None
-        found.append(replace(booked, seat=seen, listed=known.get(key(call))))
-        tell(len(found))
-    return found, lanes
+        yield replace(found, seat=seen, listed=known.get(key(call))), lane if isinstance(lane, Timeline) else None
 
 
 def booking(
@@ -81,8 +76,9 @@ def booking(
         seat=None,
         stored=stored,
         answer=call.answer,
+        answered=call.answered,
         calls=call.calls,
-        hold_bodies=_bodies(first, bodies.get((name, "create-hold"), ())),
+        hold_bodies=_bodies(first, bodies.get((name, "create-hold"), ()), stored.created_at if stored else None),
         held=first.end if first else None,
         due=known.due if known and wait else None,
         woken=wait.end if wait else None,
@@ -107,14 +103,19 @@ def key(call: Call) -> tuple[Platform, str]:
     return call.ask.platform, call.ask.reservation_id
 
 
-def _bodies(span: Span | None, logged: Sequence[datetime]) -> tuple[datetime, ...]:
-    """When each body began: as it was logged, or else as the engine counts attempts."""
+def _bodies(span: Span | None, logged: Sequence[datetime], wrote: datetime | None = None) -> tuple[datetime, ...]:
+    """When each body began: as it was logged, or else as the engine counts attempts.
+
+    An engine that was killed may have forgotten a body that had changed the record already, at the time `wrote`.
+    """
     if logged:
         return tuple(sorted(logged))
     if span is None:
         return ()
-    starts = [attempt.start for attempt in span.attempts if attempt.start is not None]
-    return tuple(sorted(starts)) or ((span.began,) if span.began else ())
+    starts = sorted(attempt.start for attempt in span.attempts if attempt.start is not None)
+    if not starts and span.began:
+        starts = [span.began]
+    return (wrote, *starts) if wrote and starts and wrote < starts[0] else tuple(starts)
 
 
 def _successes(span: Span) -> int:
@@ -132,6 +133,17 @@ def _looks(clients: Clients, calls: Sequence[Call]) -> Iterator[tuple[Timeline |
     finally:
         # Whoever interrupts this does not want to wait for the rest.
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _patiently(ask: Callable[[], T]) -> T:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return ask()
+        except ResvError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_AGAIN_SECONDS)
 
 
 def _tried(ask: Callable[[], T]) -> T | ResvError:

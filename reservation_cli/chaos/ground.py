@@ -57,6 +57,9 @@ class Ground(Protocol):
     def stored(self) -> Mapping[Key, Stored]:
         """All records as they lie in the seats' own storage, by platform and reservation id."""
 
+    def keep_logs(self) -> Path:
+        """Put the logs of the engines aside, so that they outlive the stack; where they are."""
+
 
 @dataclass(frozen=True, slots=True)
 class LocalGround:
@@ -93,9 +96,7 @@ class LocalGround:
         """See Ground.find."""
         found = sorted(self._processes(victim), key=lambda process: process.pid)
         if not found:
-            raise PlatformError(
-                f"The local stack has no process {victim}.", hint=f"Its logs are in {self.settings.home / 'logs'}."
-            )
+            raise PlatformError(f"The local stack has no process {victim}.")
         return found[min(int(where * len(found)), len(found) - 1)].pid
 
     def kill(self, pid: int) -> datetime | None:
@@ -136,10 +137,16 @@ class LocalGround:
             client.close()
         _end(self.settings.home)
 
+    def keep_logs(self) -> Path:
+        """Put the logs of the engines aside, so that they outlive the stack; where they are."""
+        kept = self.settings.home.with_name(f"{self.settings.home.name}-logs")
+        shutil.copytree(self.settings.home / plan.LOGS, kept, dirs_exist_ok=True)
+        return kept
+
     def _running(self) -> Stack:
         running = stack.running(self.settings.home)
         if running is None:
-            raise PlatformError("The local stack of the run has ended.", hint="Run it again.")
+            raise PlatformError("The local stack of the run has ended.")
         return running
 
     def _processes(self, victim: Victim) -> list[Process]:

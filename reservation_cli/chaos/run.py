@@ -13,9 +13,9 @@ from reservation_cli.chaos import collecting
 from reservation_cli.chaos.callers import Call, Callers
 from reservation_cli.chaos.ground import Ground
 from reservation_cli.chaos.pace import Pace
-from reservation_cli.domain.chaos import WITHIN, Ask, Booking, Chaos, Kill, Plan, Strike
-from reservation_cli.domain.chaos_plan import hit, strikes, warm_up
-from reservation_cli.domain.chaos_verdict import aftermaths, waiting
+from reservation_cli.domain.chaos import PATIENCE_SECONDS, WITHIN, Ask, Booking, Chaos, Kill, Plan, Strike
+from reservation_cli.domain.chaos_aftermath import aftermaths, waiting
+from reservation_cli.domain.chaos_plan import WARM_UP, hit, strikes, warm_up
 from reservation_cli.domain.reservation import whole_ms
 from reservation_cli.domain.timeline import ENDED, Timeline
 from reservation_cli.errors import PlatformError, ResvError
@@ -23,10 +23,7 @@ from reservation_cli.errors import PlatformError, ResvError
 #: How far it is: what is done, how much of it, of how much, and more words.
 Progress = Callable[[str, float, float, str], None]
 
-#: After it was due, and an engine was back, one that has not ended is lost.
-PATIENCE_SECONDS = 60.0
 _LOOK_SECONDS = 0.1
-_WARM_UP = -1
 
 
 @dataclass
@@ -39,13 +36,14 @@ class _State:
     kills: list[Kill] = field(default_factory=list)
     loads: list[float] = field(default_factory=list)
     interrupted: bool = False
+    failed: str | None = None
 
 
 def measure(plan: Plan, ground: Ground, progress: Progress) -> tuple[Chaos, tuple[Timeline, ...]]:
     """What was found, and the lanes worth drawing: of each process, what its worst kill kept waiting longest.
 
-    Ctrl-C ends it early: what was found until then is in the result, which says so; a second one is raised. Raises
-    PlatformError when the stack cannot be brought back at all.
+    Ctrl-C ends it early, and so does a process that does not come back after a kill: what was found until then is in
+    the result, which says so; a second Ctrl-C is raised. Raises PlatformError when it fails before any kill.
     """
     begun = time.monotonic()
     state = _State(Callers(ground.clients), datetime.now(UTC))
@@ -59,28 +57,52 @@ def measure(plan: Plan, ground: Ground, progress: Progress) -> tuple[Chaos, tupl
         _until_over(ground, state, state.callers.calls)
     except KeyboardInterrupt:
         state.interrupted = True
-        ground.revive()
+    except ResvError as error:
+        if not state.kills:
+            raise
+        state.failed = error.message
     finally:
         state.callers.stop()
-    calls = list(state.callers.calls)
-    found, lanes = collecting.bookings(
-        ground, calls, state.begun, lambda done: progress("asking everybody", done, len(calls), "")
-    )
+    bookings, lanes = _found_out(ground, state, progress)
     chaos = Chaos(
         plan=plan,
         begun=whole_ms(state.begun),
         seconds=round(time.monotonic() - begun, 3),
         kills=tuple(state.kills),
-        bookings=tuple(found),
+        bookings=tuple(bookings),
         interrupted=state.interrupted,
         load=round(sum(state.loads) / len(state.loads), 2) if state.loads else None,
+        failed=state.failed,
     )
     return chaos, _exemplars(chaos, lanes)
 
 
+def _found_out(ground: Ground, state: _State, progress: Progress) -> tuple[list[Booking], dict[str, Timeline]]:
+    """What everybody says of each reservation; those that were asked about until Ctrl-C, or until the stack failed."""
+    found: list[Booking] = []
+    lanes: dict[str, Timeline] = {}
+    calls = list(state.callers.calls)
+    try:
+        ground.revive()
+        for booking, lane in collecting.bookings(ground, calls, state.begun):
+            found.append(booking)
+            if lane is not None:
+                lanes[booking.ask.reservation_id] = lane
+            progress("asking everybody", len(found), len(calls), "")
+    except KeyboardInterrupt:
+        if state.interrupted:
+            raise
+        state.interrupted = True
+    except ResvError as error:
+        if not state.kills:
+            raise
+        state.failed = state.failed or error.message
+    return found, lanes
+
+
 def _warm_up(plan: Plan, ground: Ground, state: _State, progress: Progress) -> None:
     progress("warming up", 0, 1, "")
-    calls = state.callers.send(warm_up(plan), _WARM_UP)
+    calls = state.callers.send(warm_up(plan), WARM_UP)
     _until_over(ground, state, calls)
     _learn(ground, state, calls)
 
@@ -138,7 +160,7 @@ def _moment(ground: Ground, strike: Strike, calls: Sequence[Call], anchor: str) 
                 if lane.hold is not None and lane.due is not None:
                     return lane.due.timestamp()
         time.sleep(0.01)
-    raise PlatformError(f"{aimed.ask.reservation_id} was not held in {PATIENCE_SECONDS:.0f} s, before any kill.")
+    raise PlatformError(f"{aimed.ask.reservation_id} was not held in {PATIENCE_SECONDS:.0f} s.")
 
 
 def _waits(ask: Ask) -> bool:

@@ -38,10 +38,12 @@ def command(
     kills: Annotated[
         int, typer.Option(min=1, max=10_000, help="How many processes to kill, one after the other.")
     ] = 10,
-    seed: Annotated[int | None, typer.Option(min=0, help="Repeats what another run did; drawn unless given.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Plans the same kills and reservations again; drawn unless given.")
+    ] = None,
     target: Annotated[list[str] | None, typer.Option(help=f"Only kill this: {', '.join(VICTIMS)}. Repeatable.")] = None,
     moment: Annotated[list[str] | None, typer.Option(help=f"Only then: {', '.join(MOMENTS)}. Repeatable.")] = None,
-    hold: Annotated[str, typer.Option(help="How long each seat is held, 2s to 20s.")] = "2s",
+    hold: Annotated[str, typer.Option(help="How long each seat is held, 2s to 20s.")] = f"{_SHORTEST}s",
     strategy: Annotated[ComparedStrategy, typer.Option(help="One strategy, or both, at random.")] = (
         ComparedStrategy.both
     ),
@@ -82,7 +84,7 @@ def command(
     if run.chaos is not None and (found := broken(run.chaos)):
         raise ThresholdError(
             f"A promise was broken: {'; '.join(found)}.",
-            hint=f"`resv chaos --kills {plan.kills} --seed {plan.seed}` does the same again.",
+            hint=f"`{_repeated(plan)}` plans the same kills and reservations.",
             code="invariant",
         )
     if run.chaos is not None and run.chaos.interrupted:
@@ -96,6 +98,7 @@ def _run(me: Command, plan: Plan, asked: dict[str, object]) -> Run:
     from reservation_cli import runs
     from reservation_cli.chaos.ground import LocalGround
     from reservation_cli.chaos.run import measure
+    from reservation_cli.domain.chaos_verdict import broken
 
     with me.output.progress() as progress:
         progress("starting a local stack of its own", 0, 1, "")
@@ -107,10 +110,30 @@ def _run(me: Command, plan: Plan, asked: dict[str, object]) -> Run:
         )
         try:
             chaos, lanes = measure(plan, ground, progress)
+            if broken(chaos):
+                me.output.note(f"The engines' logs are kept: {ground.keep_logs()}")
+        except KeyboardInterrupt:
+            raise Interrupted("Interrupted before anything was found out.", hint="Its stack has been ended.") from None
         finally:
             progress("ending its stack", 0, 1, "")
             ground.close()
     return runs.made("chaos", lanes, asked, chaos=chaos)
+
+
+def _repeated(plan: Plan) -> str:
+    """The command with this plan."""
+    words = ["resv chaos", f"--kills {plan.kills}", f"--seed {plan.seed}"]
+    if plan.victims != VICTIMS:
+        words += [f"--target {victim}" for victim in plan.victims]
+    if plan.moments != MOMENTS:
+        words += [f"--moment {moment}" for moment in plan.moments]
+    if plan.hold_seconds != _SHORTEST:
+        words.append(f"--hold {plan.hold_seconds}s")
+    if len(plan.strategies) == 1:
+        words.append(f"--strategy {plan.strategies[0]}")
+    if len(plan.platforms) == 1:
+        words.append(f"--on {plan.platforms[0]}")
+    return " ".join(words)
 
 
 def _chosen(given: list[str] | None, known: tuple[Name, ...], option: str) -> tuple[Name, ...]:

@@ -34,6 +34,9 @@ STEPS: tuple[Step, ...] = get_args(Step)
 #: The moments that last for milliseconds.
 WITHIN: frozenset[Moment] = frozenset({"mid-step", "mid-finalize"})
 
+#: So long after its hold's end one that has not ended is lost, and so long a request is repeated; in seconds.
+PATIENCE_SECONDS = 60.0
+
 #: Whose engine stands still without it.
 HIT: Mapping[Victim, tuple[Platform, ...]] = {
     "supervisor": ("cloudflare", "aws"),
@@ -46,7 +49,10 @@ HIT: Mapping[Victim, tuple[Platform, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What was asked for. `strategies` are drawn from for each reservation; `seed` repeats all that is drawn."""
+    """What was asked for. `strategies` are drawn from for each reservation.
+
+    `seed` repeats all that is drawn; when exactly a kill comes, and what it meets, is up to the machine.
+    """
 
     kills: int
     seed: int
@@ -117,11 +123,11 @@ class Booking:
     """One reservation as it was found at the end, by everyone who knows of it.
 
     `strike` is the number of the kill that it was made for. `accepted` is None when no request was answered with an
-    acceptance. `calls` counts the confirmations or cancels sent. `hold_bodies` and `final_bodies` tell when each body
-    of create-hold and of finalize began, those that were killed as well; `held` and `finalized` when the step was done,
-    by the engine; `due` when the wait was due and `woken` when it ended; `succeeded` how often each step was done.
-    `listed` is its status in the platform's list, `outcome` what the workflow returned, `seat` what its seat answers,
-    `stored` what lies in the storage.
+    acceptance. `calls` counts the confirmations or cancels sent, the last of which was answered at `answered`.
+    `hold_bodies` and `final_bodies` tell when each body of create-hold and of finalize began, those that were killed
+    as well; `held` and `finalized` when the step was done, by the engine; `due` when the wait was due and `woken` when
+    it ended; `succeeded` how often each step was done. `listed` is its status in the platform's list, `outcome` what
+    the workflow returned, `seat` what its seat answers, `stored` what lies in the storage.
     """
 
     strike: int
@@ -136,6 +142,7 @@ class Booking:
     seat: ReservationStatus | None
     stored: Stored | None
     answer: Answer | None = None
+    answered: datetime | None = None
     calls: int = 0
     hold_bodies: tuple[datetime, ...] = ()
     held: datetime | None = None
@@ -153,6 +160,7 @@ class Chaos:
     """What a run has come to: the kills that were made, and all reservations in the order of sending.
 
     `load` is the machine's load average (of a minute), as it was on average at the kills: others slow an engine down.
+    `failed` says why it could not go on: a process that did not come back after a kill.
     """
 
     plan: Plan
@@ -162,6 +170,7 @@ class Chaos:
     bookings: tuple[Booking, ...]
     interrupted: bool = False
     load: float | None = None
+    failed: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ _CROWD = 8
 _LONG_EVERY, _LONG_TIMES = 5, 4
 #: Within the hold, so that a confirmation is neither before it nor too late, unless a kill comes between.
 _EARLIEST, _LATEST = 0.2, 0.7
-_WARM_UP = -1
+#: The number of those that are made before the first kill.
+WARM_UP = -1
 
 
 def strikes(plan: Plan) -> tuple[Strike, ...]:
@@ -34,7 +35,7 @@ def strikes(plan: Plan) -> tuple[Strike, ...]:
 def warm_up(plan: Plan) -> tuple[Ask, ...]:
     """The reservations that are made before the first kill, to learn how long everything takes; judged, too."""
     draw = Random(f"{plan.seed} warm-up")  # noqa: S311
-    return tuple(ask for platform in plan.platforms for ask in _group(plan, draw, _WARM_UP, platform, 1))
+    return tuple(ask for platform in plan.platforms for ask in _group(plan, draw, WARM_UP, platform, 1))
 
 
 def victims(plan: Plan) -> tuple[Victim, ...]:
@@ -114,5 +115,5 @@ def _long(plan: Plan, draw: Random, number: int, platform: Platform) -> Ask:
 
 
 def _id(number: int, platform: Platform, name: str) -> str:
-    prefix = "warmup" if number == _WARM_UP else f"k{number:04d}"
+    prefix = "warmup" if number == WARM_UP else f"k{number:04d}"
     return f"{prefix}-{platform}-{name}"

@@ -6,16 +6,13 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any, get_args
 
-from reservation_cli.domain import chaos_verdict
+from reservation_cli.domain import chaos_aftermath, chaos_verdict
 from reservation_cli.domain.benchmark import Verdict
 from reservation_cli.domain.chaos import MOMENTS, VICTIMS, Chaos
-from reservation_cli.domain.chaos_verdict import Aftermath
+from reservation_cli.domain.chaos_aftermath import METRICS, Aftermath
 from reservation_cli.domain.reading import built
 from reservation_cli.domain.reservation import format_time
 from reservation_cli.domain.statistics import Statistics
-
-#: How soon a kill was got over, in ms after it; see Aftermath.
-METRICS = ("progress_ms", "served_ms", "resumed_ms", "recovered_ms")
 
 
 def chaos_as_json(chaos: Chaos) -> dict[str, object]:
@@ -31,21 +28,21 @@ def chaos_from_json(told: object) -> Chaos:
 
 def chaos_summary_as_json(chaos: Chaos) -> dict[str, object]:
     """What it says: counts, each kill, percentiles by process, the ledger, and what is not right."""
-    count, after = chaos_verdict.counts(chaos), chaos_verdict.aftermaths(chaos)
+    count, after = chaos_verdict.counts(chaos), chaos_aftermath.aftermaths(chaos)
     killed = [victim for victim in VICTIMS if any(one.kill.victim == victim for one in after)]
     return {
         **{verdict: count[verdict] for verdict in get_args(Verdict)},
         "double_held": chaos_verdict.double_held(chaos.bookings),
-        "still_held": chaos_verdict.still_held(chaos.bookings),
+        "still_held": chaos_verdict.still_held(chaos),
         "broken": list(chaos_verdict.broken(chaos)),
         "kills": [_kill(one) for one in after],
         "processes": {
-            victim: {metric: _statistics(chaos_verdict.recovery(after, metric, victim)) for metric in METRICS}
+            victim: {metric: _statistics(chaos_aftermath.recovery(after, metric, victim)) for metric in METRICS}
             for victim in killed
         },
         "caught": {
             victim: {moment: count.get(moment, 0) for moment in MOMENTS}
-            for victim, count in chaos_verdict.coverage(after).items()
+            for victim, count in chaos_aftermath.coverage(after).items()
         },
         "ledger": [asdict(entry) for entry in chaos_verdict.ledger(chaos)],
         "not_right": [
@@ -73,6 +70,7 @@ def _kill(after: Aftermath) -> dict[str, object]:
         "observed": after.observed,
         "caught": dict(after.caught),
         **{metric: getattr(after, metric) for metric in METRICS},
+        "stuck": after.stuck,
         "again": after.again,
         "outcomes": dict(after.outcomes),
         "broken": after.broken,

@@ -1,52 +1,26 @@
-"""What a chaos run says: whether each reservation kept its promises, how soon each kill was got over, the ledger."""
+"""What a chaos run says: whether each reservation kept its promises, and the ledger of attempts and effects."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from reservation_cli.domain import statistics
 from reservation_cli.domain.benchmark import Verdict
-from reservation_cli.domain.chaos import STEPS, Booking, Chaos, Judged, Kill, Phase, Step, Victim
+from reservation_cli.domain.chaos import PATIENCE_SECONDS, STEPS, Booking, Chaos, Judged, Step, Stored
 from reservation_cli.domain.reservation import Outcome, Platform
-from reservation_cli.domain.statistics import Statistics
 from reservation_cli.domain.timeline import ENDED
 
-#: So near to its end a hold is at its due time.
-_AT_DUE = timedelta(milliseconds=25)
-#: By so much the engines' own clocks may disagree about the end of a wait: they count whole milliseconds.
+_PATIENCE = timedelta(seconds=PATIENCE_SECONDS)
+#: By so much the engines' own clocks may disagree about the end of a wait or a step: they count whole milliseconds.
 _EARLY = timedelta(milliseconds=5)
+#: So much may lie between a look at the seat that finds it taken and the time in the record of the rejection.
+_LOOK = timedelta(seconds=1)
 _DONE: Mapping[str, Outcome] = {"confirm": "confirmed", "cancel": "cancelled"}
 
-
-@dataclass(frozen=True, slots=True)
-class Aftermath:
-    """What one kill did. Times are milliseconds from the kill, None where nothing was there to tell.
-
-    `observed` is the wanted moment if at least one reservation was in it, else where most were; `caught` counts all
-    that had not ended. `progress_ms`: the first step body that began or ended. `served_ms`: the hold of a reservation
-    that was sent after the kill. `resumed_ms`: the longest that something had to wait that was under way or became due.
-    Of two platforms the later one counts. `again` counts the step bodies that the kill made run again; `outcomes` are
-    those of the reservations made for it, and `broken` how many of them are not right.
-    """
-
-    kill: Kill
-    observed: Phase | None
-    caught: Mapping[Phase, int]
-    progress_ms: float | None
-    served_ms: float | None
-    resumed_ms: float | None
-    again: int
-    outcomes: Mapping[str, int]
-    broken: int
-
-    @property
-    def recovered_ms(self) -> float | None:
-        """Until all was as before: new requests are served, and what had to wait goes on."""
-        return max((ms for ms in (self.served_ms, self.resumed_ms) if ms is not None), default=None)
+Seats = Mapping[tuple[Platform, str], Sequence[Booking]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +43,8 @@ class Entry:
 
 def judged(chaos: Chaos) -> tuple[Judged, ...]:
     """Each reservation, in the order of sending."""
-    return tuple(Judged(booking, *_verdict(booking, chaos.interrupted)) for booking in chaos.bookings)
+    seats = _by_seat(chaos.bookings)
+    return tuple(Judged(booking, *_verdict(booking, chaos, seats)) for booking in chaos.bookings)
 
 
 def double_held(bookings: Iterable[Booking]) -> int:
@@ -86,35 +61,17 @@ def double_held(bookings: Iterable[Booking]) -> int:
     return sum(_overlap(held) for held in by_seat.values())
 
 
-def still_held(bookings: Iterable[Booking]) -> int:
-    """How many holds have not ended: each has to."""
-    return sum(booking.stored is not None and booking.stored.status == "held" for booking in bookings)
-
-
-def aftermaths(chaos: Chaos) -> tuple[Aftermath, ...]:
-    """What each kill did, in their order."""
-    verdicts = judged(chaos)
-    return tuple(_aftermath(chaos, kill, verdicts) for kill in chaos.kills)
-
-
-def recovery(found: Sequence[Aftermath], metric: str, victim: Victim | None = None) -> Statistics | None:
-    """The statistics of `metric` (such as 'recovered_ms') over the kills of one process or of all; None without."""
-    values = [getattr(one, metric) for one in found if victim in (None, one.kill.victim)]
-    return statistics.describe([float(value) for value in values if value is not None])
-
-
-def coverage(found: Sequence[Aftermath]) -> Mapping[Victim, Mapping[Phase, int]]:
-    """How many kills of each process caught at least one reservation in each moment."""
-    counted: dict[Victim, Counter[Phase]] = {}
-    for one in found:
-        counted.setdefault(one.kill.victim, Counter()).update(dict.fromkeys(one.caught, 1))
-    return counted
+def still_held(chaos: Chaos) -> int:
+    """How many holds have not ended: each has to, in a run that was not interrupted."""
+    held = (booking.stored is not None and booking.stored.status == "held" for booking in chaos.bookings)
+    return 0 if chaos.interrupted else sum(held)
 
 
 def ledger(chaos: Chaos) -> tuple[Entry, ...]:
-    """Attempts against effects, by platform and step."""
+    """Attempts against effects, by platform and step, of all that was accepted and not interrupted."""
+    counted = [one.booking for one in judged(chaos) if one.verdict not in ("refused", "unfinished")]
     return tuple(
-        _entry(platform, step, [one for one in chaos.bookings if one.ask.platform == platform and one.stored])
+        _entry(platform, step, [one for one in counted if one.ask.platform == platform])
         for platform in chaos.plan.platforms
         for step in STEPS
     )
@@ -134,61 +91,47 @@ def broken(chaos: Chaos) -> tuple[str, ...]:
         (count["wrong"], "reservations ended wrong"),
         (count["refused"], "reservations were never accepted"),
         (double_held(chaos.bookings), "seats were held twice at once"),
-        (0 if chaos.interrupted else still_held(chaos.bookings), "holds have not ended"),
+        (still_held(chaos), "holds have not ended"),
     ]
-    return tuple(f"{number} {words}" for number, words in told if number)
+    failed = [f"the stack did not come back ({chaos.failed})"] if chaos.failed else []
+    return (*failed, *(f"{number} {words}" for number, words in told if number))
 
 
-def waiting(chaos: Chaos, kill: Kill) -> Booking | None:
-    """The reservation that this kill kept waiting longest; None when it kept nobody waiting."""
-    waits = [
-        (wait, one)
-        for one in chaos.bookings
-        if one.ask.platform in kill.platforms
-        and (wait := _wait(one, kill.at, _next(chaos, kill, one.ask.platform))) is not None
-    ]
-    return max(waits, key=lambda pair: pair[0])[1] if waits else None
-
-
-def phase(booking: Booking, at: datetime) -> Phase | None:
-    """Where the reservation was at that time; None before it was sent."""
-    if at < booking.sent:
-        return None
-    if not _any_until(booking.hold_bodies, at):
-        return "before-hold"
-    if booking.held is None or booking.held > at:
-        return "mid-step"
-    if booking.seat == "rejected" or (booking.finalized is not None and booking.finalized <= at):
-        return "over"
-    if _any_until(booking.final_bodies, at):
-        return "mid-finalize"
-    ends = [end for end in (booking.due, booking.woken) if end is not None]
-    return "at-due" if ends and at >= min(ends) - _AT_DUE else "mid-wait"
-
-
-def _verdict(one: Booking, interrupted: bool) -> tuple[Verdict, str | None]:
+def _verdict(one: Booking, chaos: Chaos, seats: Seats) -> tuple[Verdict, str | None]:
+    over = chaos.begun + timedelta(seconds=chaos.seconds)
     if one.accepted is None and one.stored is None and one.status == "unknown":
-        return "unfinished" if interrupted else "refused", one.refusal or "it was never accepted"
+        is_early = chaos.interrupted and over < one.sent + _PATIENCE
+        return "unfinished" if is_early else "refused", one.refusal or "it was never accepted"
     if one.status not in ENDED:
-        return "unfinished" if interrupted else "lost", one.error or f"its workflow is {one.status}"
+        due = one.due or one.sent + timedelta(seconds=one.ask.hold_seconds)
+        is_early = chaos.interrupted and over < due + _PATIENCE
+        return "unfinished" if is_early else "lost", one.error or f"its workflow is {one.status}"
     if one.stored is None or one.stored.status == "held":
         return "lost", "its workflow has ended, and its hold has not" if one.stored else "its seat knows nothing of it"
     wanted = 1 if one.stored.status == "rejected" else 2
     if one.stored.revision != wanted:
         return "duplicated", f"its record was written {one.stored.revision} times, not {wanted}"
+    if _is_made_again(one):
+        return "duplicated", "its record was made again after create-hold was done"
     if any(number > 1 for number in one.succeeded):
         return "duplicated", "a step was done more than once"
-    reason = _wrong(one)
+    reason = _against_the_readers(one, one.stored) or _against_the_answers(one) or _against_the_lease(one, one.stored)
+    if reason is None and one.stored.status == "rejected" and not (chaos.interrupted or chaos.failed):
+        reason = _against_the_holder(one, one.stored, seats)
     return ("wrong", reason) if reason else ("right", None)
 
 
-def _wrong(one: Booking) -> str | None:
+def _against_the_readers(one: Booking, stored: Stored) -> str | None:
     if one.status != "succeeded":
         return one.error or f"its workflow {one.status}"
-    says = {"its workflow": one.outcome, "its seat": one.seat, "the storage": one.stored.status if one.stored else None}
-    if len(set(says.values())) > 1 or one.listed not in (None, "succeeded"):
+    says = {"its workflow": one.outcome, "its seat": one.seat, "the storage": stored.status}
+    if len(set(says.values())) > 1 or one.listed != "succeeded":
         told = ", ".join(f"{who} says {what}" for who, what in says.items())
         return f"the readers disagree: {told}, the list says {one.listed}"
+    return None
+
+
+def _against_the_answers(one: Booking) -> str | None:
     action = one.ask.action
     if action and one.answer == "done" and one.outcome != _DONE[action]:
         return f"its {action} was answered with success, and it ended {one.outcome}"
@@ -197,101 +140,69 @@ def _wrong(one: Booking) -> str | None:
         allowed.add("rejected")
     if action and one.answer in ("done", "none"):
         allowed.add(_DONE[action])
-    if one.outcome not in allowed:
-        return f"it ended {one.outcome}, which nobody asked for"
-    if one.outcome == "expired" and one.due and one.final_bodies and one.final_bodies[0] < one.due - _EARLY:
-        return "it expired before its time"
+    return None if one.outcome in allowed else f"it ended {one.outcome}, which nobody asked for"
+
+
+def _against_the_lease(one: Booking, stored: Stored) -> str | None:
+    """A seat is confirmed or cancelled within its lease only, and expires after it, and not long after it."""
+    if stored.created_at is None or (stored.status != "rejected" and stored.ended_at is None):
+        return "its record lacks a time"
+    end = _lease_end(one, stored.created_at)
+    if stored.status in ("confirmed", "cancelled") and stored.ended_at and stored.ended_at >= end:
+        return f"it was {stored.status} {_seconds(stored.ended_at - end)} after its lease had ended"
+    if stored.status == "expired" and stored.ended_at:
+        if stored.ended_at < end:
+            return f"it expired {_seconds(end - stored.ended_at)} before its lease ended"
+        if one.due and one.final_bodies and one.final_bodies[0] < one.due - _EARLY:
+            return "its workflow ended the hold before it was due"
+        late = max(stored.ended_at, one.finalized or stored.ended_at)
+        if late > end + _PATIENCE:
+            return f"it expired {_seconds(late - end)} after its lease had ended"
+        if one.answer == "refused" and one.answered and one.answered < end:
+            return f"its {one.ask.action} was refused {_seconds(end - one.answered)} before its lease ended"
     return None
+
+
+def _against_the_holder(one: Booking, stored: Stored, seats: Seats) -> str | None:
+    others = [other for other in seats[one.ask.platform, one.ask.seat] if other is not one]
+    if stored.created_at is None or any(_had_the_seat(other, stored.created_at) for other in others):
+        return None
+    return "it was rejected while nobody had the seat"
+
+
+def _had_the_seat(one: Booking, at: datetime) -> bool:
+    stored = one.stored
+    if stored is None or stored.status == "rejected" or stored.created_at is None or stored.created_at > at:
+        return False
+    if stored.status == "confirmed":
+        return True
+    end = stored.ended_at if stored.status == "cancelled" else _lease_end(one, stored.created_at)
+    return end is None or at < end + _LOOK
+
+
+def _lease_end(one: Booking, created_at: datetime) -> datetime:
+    return created_at + timedelta(seconds=one.ask.hold_seconds)
+
+
+def _is_made_again(one: Booking) -> bool:
+    """Whether its record is younger than the end of the step that made it."""
+    made = one.stored.created_at if one.stored else None
+    return made is not None and one.held is not None and made > one.held + _EARLY
+
+
+def _by_seat(bookings: Iterable[Booking]) -> Seats:
+    found: dict[tuple[Platform, str], list[Booking]] = {}
+    for one in bookings:
+        found.setdefault((one.ask.platform, one.ask.seat), []).append(one)
+    return found
 
 
 def _overlap(held: Sequence[tuple[datetime, datetime]]) -> bool:
     return any(later[0] < earlier[1] for earlier, later in pairwise(sorted(held)))
 
 
-def _aftermath(chaos: Chaos, kill: Kill, verdicts: Sequence[Judged]) -> Aftermath:
-    near = [one for one in chaos.bookings if one.ask.platform in kill.platforms]
-    phases = [(one, phase(one, kill.at)) for one in near]
-    caught: Counter[Phase] = Counter(found for _, found in phases if found is not None and found != "over")
-    own = [one for one in verdicts if one.booking.strike == kill.number and not one.booking.is_probe]
-    mine = Counter(found for one, found in phases if found and found != "over" and one.strike == kill.number)
-    observed: Phase | None = kill.wanted
-    if not caught[kill.wanted]:
-        observed = mine.most_common(1)[0][0] if mine else None
-    by_platform = [_on(chaos, kill, platform) for platform in kill.platforms]
-    return Aftermath(
-        kill=kill,
-        observed=observed,
-        caught=dict(caught),
-        progress_ms=_latest(progress for progress, _, _ in by_platform),
-        served_ms=_latest(served for _, served, _ in by_platform),
-        resumed_ms=_latest(resumed for _, _, resumed in by_platform),
-        again=sum(_again(one, kill, _next(chaos, kill, one.ask.platform)) for one in near),
-        outcomes=dict(Counter(one.booking.outcome or one.booking.status for one in own)),
-        broken=sum(one.verdict not in ("right", "unfinished") for one in own),
-    )
-
-
-def _on(chaos: Chaos, kill: Kill, platform: Platform) -> tuple[float | None, float | None, float | None]:
-    """Until the first progress, until a new request is served, and the longest wait of what was interrupted."""
-    until = _next(chaos, kill, platform)
-    near = [one for one in chaos.bookings if one.ask.platform == platform]
-    firsts = [found for one in near if (found := _progress(one, kill.at)) is not None]
-    served = [
-        one.stored.created_at
-        for one in near
-        if one.is_probe and one.strike == kill.number and one.stored and one.stored.created_at
-    ]
-    waits = [wait for one in near if (wait := _wait(one, kill.at, until)) is not None]
-    return (
-        _ms(min(firsts) - kill.at) if firsts else None,
-        _ms(min(served) - kill.at) if served else None,
-        max(waits, default=None),
-    )
-
-
-def _wait(one: Booking, at: datetime, until: datetime | None) -> float | None:
-    """For how many ms the reservation stood still that should have moved between this kill and the next one."""
-    found = phase(one, at)
-    if found is None or found == "over":
-        return None
-    ought, progress = at, _progress(one, at)
-    if found in ("mid-wait", "at-due"):
-        ends = [end for end in (one.due, one.woken) if end is not None]
-        if not ends:
-            return None
-        ought = max(at, min(ends))
-        progress = next((body for body in one.final_bodies if body > at), one.finalized)
-    if until is not None and ought >= until:
-        return None
-    reached = min((moment for moment in (progress, until) if moment is not None), default=None)
-    return None if reached is None else max(0.0, _ms(reached - ought))
-
-
-def _progress(one: Booking, at: datetime) -> datetime | None:
-    """The first step body that began or was done after that time."""
-    done = [moment for moment in (one.held, one.finalized) if moment is not None]
-    return min((moment for moment in (*one.hold_bodies, *one.final_bodies, *done) if moment > at), default=None)
-
-
-def _again(one: Booking, kill: Kill, until: datetime | None) -> int:
-    """How many of its steps were under way at the kill, and began anew between it and the next one."""
-    steps = ((one.hold_bodies, one.held), (one.final_bodies, one.finalized))
-    return sum(
-        _any_until(bodies, kill.at)
-        and (done is None or done > kill.at)
-        and any(body > kill.at and (until is None or body <= until) for body in bodies)
-        for bodies, done in steps
-    )
-
-
-def _next(chaos: Chaos, kill: Kill, platform: Platform) -> datetime | None:
-    """When the platform was hit next."""
-    return min((other.at for other in chaos.kills if other.at > kill.at and platform in other.platforms), default=None)
-
-
 def _entry(platform: Platform, step: Step, bookings: Sequence[Booking]) -> Entry:
-    ended = [one for one in bookings if one.stored and one.stored.status != "rejected"]
-    taking = bookings if step == "create-hold" else ended
+    taking = bookings if step == "create-hold" else [one for one in bookings if not _is_rejected(one)]
     bodies = [one.hold_bodies if step == "create-hold" else one.final_bodies for one in taking]
     calls = 0 if step == "create-hold" else sum(one.calls for one in taking)
     return Entry(
@@ -306,18 +217,17 @@ def _entry(platform: Platform, step: Step, bookings: Sequence[Booking]) -> Entry
 
 
 def _effects(one: Booking, step: Step) -> int:
-    revision = one.stored.revision if one.stored else 0
-    return min(revision, 1) if step == "create-hold" else max(0, revision - 1)
+    """How often the record was changed by that step: a rejected one is made, and never changed."""
+    if one.stored is None:
+        return 0
+    if step == "finalize":
+        return max(0, one.stored.revision - 1)
+    return (one.stored.revision if _is_rejected(one) else 1) + _is_made_again(one)
 
 
-def _latest(values: Iterator[float | None]) -> float | None:
-    known = list(values)
-    return None if None in known or not known else max(value for value in known if value is not None)
+def _is_rejected(one: Booking) -> bool:
+    return (one.stored.status if one.stored else one.outcome) == "rejected"
 
 
-def _any_until(moments: Sequence[datetime], at: datetime) -> bool:
-    return any(moment <= at for moment in moments)
-
-
-def _ms(length: timedelta) -> float:
-    return round(length.total_seconds() * 1000, 3)
+def _seconds(length: timedelta) -> str:
+    return f"{length.total_seconds():.3f} s"

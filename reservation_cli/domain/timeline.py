@@ -164,7 +164,7 @@ class Timeline:
 
     def on_its_clock(self, moment: datetime) -> datetime:
         """`moment` of this machine's clock as the service's clock had it, as far as that is known."""
-        return moment + (self.implausible_delay or timedelta())
+        return later(moment, self.implausible_delay or timedelta()) or moment
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -181,6 +181,14 @@ class Timeline:
         )
 
 
-def scheduled_end(start: datetime | None, hold_seconds: int | None) -> datetime | None:
-    """When a wait that began at `start` is due."""
-    return start + timedelta(seconds=hold_seconds) if start and hold_seconds is not None else None
+def scheduled_end(start: datetime | None, seconds: float | None) -> datetime | None:
+    """When a wait of so many seconds that began at `start` is due; None also beyond the year 9999."""
+    return later(start, timedelta(seconds=seconds)) if start and seconds is not None else None
+
+
+def later(moment: datetime, by: timedelta) -> datetime | None:
+    """`moment` moved by `by`; None where the calendar ends, to which a vendor's time may come close."""
+    try:
+        return moment + by
+    except OverflowError:
+        return None

@@ -18,7 +18,7 @@ from reservation_cli.render import bench as told_of
 from reservation_cli.render.bench import contest_sentence, main_metric, ms
 from reservation_cli.render.chaos import facts as chaos_facts
 from reservation_cli.render.chaos import method as chaos_method
-from reservation_cli.render.chaos import promises
+from reservation_cli.render.chaos_tables import promises
 from reservation_cli.render.picture import heading
 from reservation_cli.render.svg_histogram import Histogram
 from reservation_cli.render.table import LOCAL, clocks, sentences, values
@@ -181,7 +181,8 @@ def _of_chaos(chaos: Chaos) -> str:
     """'1 011 reservations, all right: 0 reservations lost, 0 seats held twice, ...'."""
     right, all_ = chaos_verdict.counts(chaos)["right"], len(chaos.bookings)
     told = ", ".join(f"{number} {name}" for name, number in promises(chaos))
-    return f"{all_} reservations, {'all' if right == all_ else right} right: {told}."
+    failed = f" The stack did not come back: {chaos.failed}" if chaos.failed else ""
+    return f"{all_} reservations, {'all' if right == all_ else right} right: {told}.{failed}"
 
 
 def _of_bench(found: Findings) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 
 from reservation_cli.domain.chaos import VICTIMS, Chaos
-from reservation_cli.domain.chaos_verdict import Aftermath, aftermaths
+from reservation_cli.domain.chaos_aftermath import Aftermath, aftermaths
 from reservation_cli.render.canvas import Canvas, Tip, document
 from reservation_cli.render.words import PLATFORM_NAMES, clock, joined, ms_between
 

@@ -38,10 +38,14 @@ class FakeGround:
     revisions: dict[ReservationStatus, int] = field(default_factory=dict)
     killed: list[Victim] = field(default_factory=list)
     on_kill: Callable[[], None] = lambda: None
+    on_stored: Callable[[], None] = lambda: None
+    gone_after: int = 1000
     closed: bool = False
 
     def find(self, victim: Victim, where: float) -> int:
         assert 0 <= where < 1
+        if len(self.killed) >= self.gone_after:
+            raise PlatformError(f"The local stack has no process {victim}.")
         return VICTIMS.index(victim)
 
     def kill(self, pid: int) -> datetime | None:
@@ -65,6 +69,7 @@ class FakeGround:
         return []
 
     def stored(self) -> Mapping[Key, Stored]:
+        self.on_stored()
         found: dict[Key, Stored] = {}
         for platform, fake in self.fakes.items():
             for name in list(fake.reservations):
@@ -75,6 +80,9 @@ class FakeGround:
 
     def close(self) -> None:
         self.closed = True
+
+    def keep_logs(self) -> Path:
+        return Path("logs-of-the-run")
 
 
 @pytest.fixture
@@ -133,7 +141,8 @@ def test_a_broken_promise_is_exit_code_8_and_is_recorded(run_resv: Run, ground: 
     error = json.loads(err.splitlines()[-1])["error"]
     assert error["code"] == "invariant"
     assert "changed more than once" in error["message"]
-    assert "--kills 1 --seed 5" in error["hint"]
+    assert "`resv chaos --kills 1 --seed 5 --target host --on aws` plans the same" in error["hint"]
+    assert "The engines' logs are kept: logs-of-the-run" in err
     assert json.loads(run_resv("runs", "--json")[1])["runs"][0]["counts"]["duplicated"] > 0
 
 
@@ -147,6 +156,42 @@ def test_ctrl_c_tells_what_was_found_and_ends_the_stack(run_resv: Run, ground: F
     assert told["summary"]["unfinished"] > 0
     assert ground.closed
     assert json.loads(err.splitlines()[-1])["error"]["code"] == "interrupted"
+
+
+def test_ctrl_c_while_everybody_is_asked_loses_none_of_the_kills(run_resv: Run, ground: FakeGround) -> None:
+    ground.on_stored = lambda: os.kill(os.getpid(), signal.SIGINT)
+    code, out, _ = run_resv("chaos", "--kills", "2", "--seed", "1", "--json")
+    assert code == 130
+    told = json.loads(out)["chaos"]
+    assert (len(told["kills"]), told["interrupted"]) == (2, True)
+    assert ground.closed
+
+
+def test_a_second_ctrl_c_ends_it_at_once(run_resv: Run, ground: FakeGround) -> None:
+    ground.on_kill = ground.on_stored = lambda: os.kill(os.getpid(), signal.SIGINT)
+    code, out, err = run_resv("chaos", "--kills", "2", "--seed", "1", "--json")
+    assert (code, out) == (130, "")
+    error = json.loads(err.splitlines()[-1])["error"]
+    assert (error["message"], error["hint"]) == (
+        "Interrupted before anything was found out.",
+        "Its stack has been ended.",
+    )
+    assert ground.closed
+
+
+def test_a_process_that_does_not_come_back_is_a_broken_promise(
+    run_resv: Run, ground: FakeGround, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reservation_cli.chaos.run.PATIENCE_SECONDS", 0.2)
+    ground.gone_after = 2
+    code, out, err = run_resv("chaos", "--kills", "5", "--seed", "1", "--json")
+    assert code == 8
+    told = json.loads(out)
+    assert told["chaos"]["failed"].startswith("The local stack has no process ")
+    assert len(told["chaos"]["kills"]) == 2
+    assert told["summary"]["broken"][0].startswith("the stack did not come back (The local stack has no process ")
+    assert "The engines' logs are kept: logs-of-the-run" in err
+    assert "✗ The stack did not come back after kill 2: The local stack" in run_resv("compare", told["id"])[1]
 
 
 @pytest.mark.parametrize(

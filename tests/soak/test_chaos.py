@@ -43,4 +43,7 @@ def test_a_hundred_kills_lose_nothing(tmp_path: Path) -> None:
     assert summary["right"] == len(chaos["bookings"])
     assert all(entry["effects"] == entry["wanted"] > 0 for entry in summary["ledger"])
     assert len(summary["kills"]) == KILLS
-    assert {(kill["victim"], kill["wanted"]) for kill in summary["kills"]} == set(product(VICTIMS, MOMENTS))
+    # What was hit, and not only what was aimed at; and each kill was got over.
+    missed = [pair for pair in product(VICTIMS, MOMENTS) if not summary["caught"][pair[0]][pair[1]]]
+    assert missed == []
+    assert [kill["number"] for kill in summary["kills"] if kill["recovered_ms"] is None or kill["stuck"]] == []

@@ -63,11 +63,14 @@ def booking(
 
 
 def ended(one: Booking, status: ReservationStatus, *, revision: int | None = None) -> Booking:
-    """The same, ended otherwise, as all its readers say."""
-    if one.stored is None:
+    """The same, ended otherwise, as all its readers say: confirmed or cancelled half a second after it was made."""
+    if one.stored is None or one.stored.created_at is None:
         raise ValueError("It has no record.")
     outcome = None if status == "held" else status
     stored = replace(one.stored, status=status, revision=revision or (1 if status == "rejected" else 2))
+    if status != "expired":
+        asked = one.stored.created_at + timedelta(seconds=0.5)
+        stored = replace(stored, ended_at=asked if status in ("confirmed", "cancelled") else None)
     changed = replace(one, outcome=outcome, seat=status, stored=stored)
     if status == "rejected":
         changed = replace(changed, due=None, woken=None, final_bodies=(), finalized=None, succeeded=(1,))
@@ -75,8 +78,14 @@ def ended(one: Booking, status: ReservationStatus, *, revision: int | None = Non
 
 
 def acting(one: Booking, action: Any, answer: Any) -> Booking:
-    """The same with a confirmation or a cancel, and how it was answered."""
-    return replace(one, ask=replace(one.ask, action=action, after=0.5), answer=answer, calls=1)
+    """The same with a confirmation or a cancel, and how it was answered: 'refused' after the end of the hold."""
+    answered = one.due + timedelta(seconds=1) if one.due and answer == "refused" else None
+    return replace(one, ask=replace(one.ask, action=action, after=0.5), answer=answer, answered=answered, calls=1)
+
+
+def rival(one: Booking) -> Booking:
+    """The same, for a seat that others want."""
+    return replace(one, ask=replace(one.ask, rivals=True))
 
 
 def chaos(bookings: Sequence[Booking], kills: Sequence[Kill] = (), *, interrupted: bool = False) -> Chaos:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from reservation_cli.chaos.bodies import Bodies
 from reservation_cli.chaos.callers import Call
 from reservation_cli.chaos.collecting import booking as collected
 from reservation_cli.chaos.pace import Pace
+from reservation_cli.domain.chaos import Stored
 from support import timelines
 from support.chaos import at, booking
 
@@ -73,6 +75,17 @@ def test_what_was_disturbed_teaches_nothing() -> None:
     before = pace.aim("aws", "mid-step", 0.5, 2)
     pace.learn(booking("again", hold_bodies=(at(0.005), at(9)), held=at(9.1), final_bodies=()))
     assert pace.aim("aws", "mid-step", 0.5, 2) == before
+
+
+def test_a_body_that_the_engine_forgot_is_told_by_the_record_that_it_left() -> None:
+    lane = timelines.cloudflare_expired()
+    first = lane.span("create-hold")
+    assert first is not None
+    began = min(attempt.start for attempt in first.attempts if attempt.start)
+    call = Call(booking().ask, 0, sent=at(0))
+    for wrote, bodies in ((began - timedelta(seconds=1), 2), (began, 1), (began + timedelta(seconds=1), 1)):
+        found = collected(call, lane, Stored("expired", 2, wrote, None), {})
+        assert (len(found.hold_bodies), found.hold_bodies[0]) == (bodies, min(wrote, began))
 
 
 def test_what_was_never_sent_is_no_reservation() -> None:

@@ -1,38 +1,30 @@
-"""What a chaos run says: each broken promise is found, and each time after a kill is the one that it says."""
+"""What a chaos run says of each reservation: each broken promise is found."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from reservation_cli.domain.benchmark import Verdict
-from reservation_cli.domain.chaos import Booking, Phase, Stored
-from reservation_cli.domain.chaos_verdict import (
-    aftermaths,
-    broken,
-    double_held,
-    judged,
-    ledger,
-    phase,
-    recovery,
-    still_held,
-    waiting,
-)
-from support.chaos import acting, at, booking, chaos, ended, kill
+from reservation_cli.domain.chaos import Booking, Stored
+from reservation_cli.domain.chaos_verdict import broken, double_held, judged, ledger, still_held
+from support.chaos import acting, at, booking, chaos, ended, rival
 
 Change = Callable[[Booking], Booking]
 
 
-def rival(one: Booking) -> Booking:
-    return replace(one, ask=replace(one.ask, rivals=True))
+def stamped(one: Booking, **times: Any) -> Booking:
+    """The same with other times in its record."""
+    if one.stored is None:
+        raise ValueError("It has no record.")
+    return replace(one, stored=replace(one.stored, **times))
 
 
 RIGHT: dict[str, Change] = {
     "expired": lambda one: one,
-    "a rival that was rejected": lambda one: ended(rival(one), "rejected"),
     "confirmed in time": lambda one: acting(ended(one, "confirmed"), "confirm", "done"),
     "cancelled in time": lambda one: acting(ended(one, "cancelled"), "cancel", "done"),
     "confirmed too late": lambda one: acting(one, "confirm", "refused"),
@@ -61,7 +53,25 @@ WRONG: dict[str, tuple[Verdict, Change]] = {
     "it was told too late and confirmed": ("wrong", lambda one: acting(ended(one, "confirmed"), "confirm", "refused")),
     "nobody confirmed it": ("wrong", lambda one: ended(one, "confirmed")),
     "it was rejected without a rival": ("wrong", lambda one: ended(one, "rejected")),
-    "it expired early": ("wrong", lambda one: replace(one, final_bodies=(at(1.9),))),
+    "the list has forgotten it": ("wrong", lambda one: replace(one, listed=None)),
+    "its wait was cut short": ("wrong", lambda one: replace(one, final_bodies=(at(1.9),))),
+    "it expired before its lease ended": ("wrong", lambda one: stamped(replace(one, due=None), ended_at=at(2.0))),
+    "it expired long after it": ("wrong", lambda one: stamped(one, ended_at=at(63))),
+    "its workflow ended long after it": ("wrong", lambda one: replace(one, finalized=at(63))),
+    "it was confirmed after its lease": (
+        "wrong",
+        lambda one: stamped(acting(ended(one, "confirmed"), "confirm", "done"), ended_at=at(2.005)),
+    ),
+    "it was cancelled after its lease": (
+        "wrong",
+        lambda one: stamped(acting(ended(one, "cancelled"), "cancel", "done"), ended_at=at(30)),
+    ),
+    "its confirmation was refused within its lease": (
+        "wrong",
+        lambda one: replace(acting(one, "confirm", "refused"), answered=at(1.5)),
+    ),
+    "its record was made again after its step": ("duplicated", lambda one: stamped(one, created_at=at(0.5))),
+    "its record lacks a time": ("wrong", lambda one: stamped(one, created_at=None)),
 }
 
 
@@ -80,10 +90,41 @@ def test_what_breaks_one_is_found(verdict: Verdict, change: Change) -> None:
     assert broken(run)
 
 
+def test_who_is_rejected_found_the_seat_taken() -> None:
+    first, late = booking("a", seat="S"), ended(rival(booking("b", seat="S", sent=1.0)), "rejected")
+
+    def verdicts(*bookings: Booking, interrupted: bool = False) -> list[Verdict]:
+        return [found.verdict for found in judged(chaos(bookings, interrupted=interrupted))]
+
+    assert verdicts(first, late) == ["right", "right"]
+    assert verdicts(ended(rival(first), "rejected"), late) == ["wrong", "wrong"], "nobody had it"
+    assert verdicts(booking("a", seat="T"), late)[1] == "wrong"
+    assert verdicts(booking("a", seat="S", platform="cloudflare"), late)[1] == "wrong"
+    # A hold that has lapsed takes the seat from nobody, whether or not its workflow has ended it.
+    much_later = ended(rival(booking("b", seat="S", sent=9.0)), "rejected")
+    assert verdicts(stamped(first, ended_at=at(12)), much_later)[1] == "wrong"
+    assert verdicts(acting(ended(first, "confirmed"), "confirm", "done"), much_later) == ["right", "right"]
+    assert verdicts(acting(ended(first, "cancelled"), "cancel", "done"), much_later)[1] == "wrong"
+    # Of an interrupted run it may not be known who had it.
+    assert verdicts(late, interrupted=True) == ["right"]
+
+
 def test_what_an_interrupted_run_did_not_wait_for_is_unfinished() -> None:
-    run = chaos([replace(ended(booking(), "held", revision=1), status="waiting", outcome=None)], interrupted=True)
-    assert [found.verdict for found in judged(run)] == ["unfinished"]
+    going = replace(ended(booking(), "held", revision=1), status="waiting", outcome=None)
+    unknown = replace(booking("u"), accepted=None, stored=None, status="unknown", outcome=None)
+    run = chaos([going, unknown], interrupted=True)
+    assert [found.verdict for found in judged(run)] == ["unfinished", "unfinished"]
     assert broken(run) == ()
+    assert [entry.wanted for entry in ledger(run)] == [0] * 4
+    # It had been waited for in vain before somebody lost patience.
+    late = replace(run, seconds=100.0)
+    assert [found.verdict for found in judged(late)] == ["lost", "refused"]
+    assert broken(late) == ("1 reservations were lost", "1 reservations were never accepted")
+
+
+def test_a_stack_that_did_not_come_back_is_a_broken_promise() -> None:
+    run = replace(chaos([booking()]), failed="The local stack has no process host.")
+    assert broken(run) == ("the stack did not come back (The local stack has no process host.)",)
 
 
 def test_a_seat_is_held_twice_only_at_once_and_on_one_platform() -> None:
@@ -96,99 +137,9 @@ def test_a_seat_is_held_twice_only_at_once_and_on_one_platform() -> None:
     assert double_held([first, ended(rival(during), "rejected")]) == 0
     # A confirmed seat is taken for good.
     assert double_held([ended(first, "confirmed"), after]) == 1
-    assert still_held([ended(first, "held", revision=1), after]) == 1
-
-
-@pytest.mark.parametrize(
-    ("seconds", "found"),
-    [
-        (-0.1, None),
-        (0.004, "before-hold"),
-        (0.005, "mid-step"),
-        (0.009, "mid-step"),
-        (0.010, "mid-wait"),
-        (1.9, "mid-wait"),
-        (1.99, "at-due"),
-        (2.014, "at-due"),
-        (2.015, "mid-finalize"),
-        (2.03, "over"),
-    ],
-)
-def test_the_phase_of_a_reservation(seconds: float, found: Phase | None) -> None:
-    assert phase(booking(), at(seconds)) == found
-
-
-def test_a_kill_mid_step_is_recovered_from_when_the_step_runs_again() -> None:
-    again = booking("again", hold_bodies=(at(0.005), at(0.505)), held=at(0.6))
-    probe = booking("probe", sent=0.3, hold_bodies=(at(0.4),), held=at(0.41), is_probe=True)
-    probe = replace(probe, stored=Stored("expired", 2, at(0.407), at(3)))
-    (found,) = aftermaths(chaos([again, probe], [kill(0.007, wanted="mid-step")]))
-    assert found.observed == "mid-step"
-    assert found.caught == {"mid-step": 1}
-    assert found.progress_ms == 393, "the probe's body was the first to begin"
-    assert found.served_ms == 400
-    assert found.resumed_ms == 498
-    assert found.recovered_ms == 498
-    assert found.again == 1
-
-
-def test_a_wait_that_becomes_due_after_the_kill_counts_from_its_due_time() -> None:
-    late = booking("late", final_bodies=(at(2.31),), finalized=at(2.4))
-    (found,) = aftermaths(chaos([late], [kill(1.0)]))
-    assert (found.observed, found.resumed_ms) == ("mid-wait", 300)
-    (found,) = aftermaths(chaos([late], [kill(2.11, wanted="at-due")]))
-    assert (found.observed, found.resumed_ms) == ("at-due", 200)
-
-
-def test_what_becomes_due_after_the_next_kill_is_that_ones_matter() -> None:
-    late = booking("late", final_bodies=(at(2.31),), finalized=at(2.4))
-    first, second = aftermaths(chaos([late], [kill(0.5), kill(1.5, number=1)]))
-    assert first.resumed_ms is None
-    assert second.resumed_ms == 300
-    # A timer that was lost at the first is told by the first, though it was the second that woke it.
-    lost = booking("lost", final_bodies=(at(9.0),), finalized=at(9.1))
-    first, second = aftermaths(chaos([lost], [kill(0.5), kill(8.01, number=1)]))
-    assert first.resumed_ms == 6000
-    assert second.resumed_ms == pytest.approx(990)
-
-
-def test_a_kill_of_one_platform_is_no_matter_of_the_other() -> None:
-    other = booking("other", platform="cloudflare", final_bodies=(at(5),), finalized=at(5.1))
-    (found,) = aftermaths(chaos([other], [kill(1.0, "engine")]))
-    assert (found.observed, found.progress_ms, found.recovered_ms, found.caught) == (None, None, None, {})
-    (found,) = aftermaths(chaos([other], [kill(1.0, "wrangler")]))
-    assert found.resumed_ms == 2990
-
-
-def test_of_two_platforms_the_later_one_counts() -> None:
-    probes = [
-        booking("p", sent=3.0, platform="aws", is_probe=True),
-        booking("p", sent=4.0, platform="cloudflare", is_probe=True),
-    ]
-    (found,) = aftermaths(chaos(probes, [kill(1.0, "supervisor")]))
-    assert (found.progress_ms, found.served_ms) == (3005, 3005)
-
-
-def test_percentiles_are_by_process() -> None:
-    kills = [kill(10.0 * number, "host", number=number) for number in range(3)]
-    probes = [
-        booking(f"p{number}", sent=10.0 * number + delay, is_probe=True, strike=number)
-        for number, delay in enumerate((0.095, 0.195, 0.295))
-    ]
-    found = aftermaths(chaos(probes, kills))
-    statistics = recovery(found, "served_ms", "host")
-    assert statistics is not None
-    assert (statistics.n, statistics.p50.value, statistics.maximum) == (3, 200, 300)
-    assert recovery(found, "served_ms", "wrangler") is None
-
-
-def test_the_reservation_that_waited_longest() -> None:
-    soon, late = booking("soon"), booking("late", final_bodies=(at(5),), finalized=at(5.1))
-    one = kill(1.0)
-    found = waiting(chaos([soon, late], [one]), one)
-    assert found is not None
-    assert found.ask.reservation_id == "late-aws"
-    assert waiting(chaos([], [one]), one) is None
+    run = chaos([ended(first, "held", revision=1), after])
+    assert still_held(run) == 1
+    assert still_held(replace(run, interrupted=True)) == 0
 
 
 def test_the_ledger_sets_attempts_against_effects() -> None:
@@ -206,14 +157,16 @@ def test_the_ledger_sets_attempts_against_effects() -> None:
     assert (end.reservations, end.attempts, end.again, end.effects, end.wanted) == (4, 5, 0, 5, 4)
 
 
-def test_outcomes_are_those_of_what_was_made_for_the_kill() -> None:
-    mine = [booking("a"), ended(rival(booking("b")), "rejected"), replace(booking("c"), succeeded=(2, 1))]
-    others = [booking("d", strike=7), booking("e", is_probe=True)]
-    (found,) = aftermaths(chaos([*mine, *others], [kill(0.5)]))
-    assert (found.outcomes, found.broken) == ({"expired": 2, "rejected": 1}, 1)
-
-
-def test_times_are_milliseconds() -> None:
-    probe = booking("p", sent=1.0004, is_probe=True)
-    (found,) = aftermaths(chaos([probe], [replace(kill(1.0), at=at(1.0) + timedelta(microseconds=400))]))
-    assert found.served_ms == 5.0
+@pytest.mark.parametrize(
+    ("one", "effects"),
+    [
+        (replace(booking(), stored=None), (0, 0)),
+        (stamped(booking(), created_at=at(0.5)), (2, 1)),
+        (ended(booking(), "expired", revision=1), (1, 0)),
+    ],
+    ids=["no record", "made again after its step", "never ended"],
+)
+def test_the_ledger_does_not_come_out_even(one: Booking, effects: tuple[int, int]) -> None:
+    create, end = [entry for entry in ledger(chaos([one])) if entry.platform == "aws"]
+    assert (create.wanted, end.wanted) == (1, 1)
+    assert (create.effects, end.effects) == effects
