@@ -11,7 +11,7 @@ cloud has cut off (`Truncated`), and kinds of event that are not known here, are
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from reservation_cli.domain.reservation import ReservationRequest, parse_time
 from reservation_cli.domain.timeline import Attempt, ExecutionStatus, Span, SpanStatus, Timeline, scheduled_end
@@ -22,6 +22,7 @@ from reservation_cli.platforms.payloads import (
     error_text,
     newest_reservation,
     request_from_input,
+    reservation_id,
 )
 
 _ENDINGS: dict[str, ExecutionStatus] = {
@@ -48,11 +49,14 @@ def timeline_from_history(arn: str, name: str, events: Iterable[Event], lane: La
     ordered = [event for event in events if isinstance(event, Mapping)]
     first: Event = next((event for event in ordered if _kind(event) == "ExecutionStarted"), {})
     last = next((event for event in reversed(ordered) if _kind(event) in _ENDINGS), None)
-    request = request_from_input(name, decoded(_payload(first, "Input")))
+    given = decoded(_payload(first, "Input"))
+    request = request_from_input(name, given)
     spans = _spans(ordered, request)
     # The payload of a callback comes from outside: what it says of a reservation counts for nothing.
     told = [event for event in reversed(ordered) if _kind(event) in ("StepSucceeded", "ExecutionSucceeded")]
-    reservation = newest_reservation([decoded(_payload(event, "Result")) for event in told])
+    reservation = newest_reservation(
+        reservation_id(name, given), [decoded(_payload(event, "Result")) for event in told]
+    )
     error = _error(last) if last else None
     return Timeline(
         platform="aws",
@@ -191,7 +195,7 @@ def _due(started: Event, start: datetime | None, request: ReservationRequest | N
         return scheduled
     timeout = _details(started, "CallbackStartedDetails").get("Timeout") or wait.get("Duration")
     if start and isinstance(timeout, int) and 0 < timeout <= _LONGEST_SECONDS:
-        return start + timedelta(seconds=timeout)
+        return scheduled_end(start, timeout)
     return scheduled_end(start, request.hold_seconds if request else None)
 
 

@@ -28,6 +28,7 @@ from reservation_cli.platforms.payloads import (
     error_text,
     newest_reservation,
     request_from_input,
+    reservation_id,
 )
 
 _STATUS: dict[str, ExecutionStatus] = {
@@ -47,11 +48,12 @@ _COUNTER = re.compile(r"-\d+$")
 
 def timeline_from_instance(instance_id: str, body: Mapping[str, object], lane: Lane) -> Timeline:
     """`body` is the `result` of the REST answer."""
-    request = request_from_input(instance_id, decoded(body.get("params")))
+    given = decoded(body.get("params"))
+    request = request_from_input(instance_id, given)
     hold_seconds = request.hold_seconds if request else None
     steps = [step for step in as_list(body.get("steps")) if str(step.get("type")) in _KIND]
     spans = tuple(_span(step, hold_seconds) for step in steps)
-    reservation = _reservation(decoded(body.get("output")), steps)
+    reservation = _reservation(reservation_id(instance_id, given), decoded(body.get("output")), steps)
     return Timeline(
         platform="cloudflare",
         target=lane.target,
@@ -134,6 +136,6 @@ def _attempt(attempt: Mapping[str, object]) -> Attempt:
     )
 
 
-def _reservation(output: object, steps: list[Mapping[str, object]]) -> Reservation | None:
+def _reservation(name: str, output: object, steps: list[Mapping[str, object]]) -> Reservation | None:
     outputs = [output, *(decoded(step.get("output")) for step in reversed(steps))]
-    return newest_reservation(outputs)
+    return newest_reservation(name, outputs)

@@ -19,6 +19,7 @@ from reservation_cli.platforms.payloads import (
     decoded,
     error_text,
     newest_reservation,
+    record_of,
     request_from_input,
 )
 
@@ -33,9 +34,10 @@ def timeline_from_worker(instance_id: str, body: Mapping[str, object], lane: Lan
     """`body` is the Worker's answer. The engine's times are None, so that no metric is made of guesses."""
     instance = body.get("instance")
     told: Mapping[str, object] = instance if isinstance(instance, Mapping) else {}
-    output = decoded(told.get("output"))
-    reservation = newest_reservation([body, output])
-    request = request_from_input(instance_id, body.get("reservation") or _record(output))
+    output = _own(instance_id, decoded(told.get("output")))
+    of_seat = _own(instance_id, body)
+    reservation = newest_reservation(instance_id, [of_seat, output])
+    request = request_from_input(instance_id, record_of(of_seat) or record_of(output))
     status = _status(told.get("status"), reservation)
     return Timeline(
         platform="cloudflare",
@@ -109,5 +111,7 @@ def _step(name: str, output: object) -> Span | None:
     return Span("step", name, None, status="succeeded", began=began, ended=ended) if began and ended else None
 
 
-def _record(output: object) -> object:
-    return output.get("reservation") if isinstance(output, Mapping) else None
+def _own(instance_id: str, output: object) -> object:
+    """`output`; None when it has the record of another reservation: then nothing in it tells of this one."""
+    record = record_of(output)
+    return output if record is None or record.get("reservationId") == instance_id else None

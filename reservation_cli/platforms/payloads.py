@@ -83,10 +83,29 @@ def _epoch(value: object) -> datetime | None:
     return parse_time(value) if isinstance(value, int | float) else None
 
 
-def newest_reservation(outputs: Iterable[object]) -> Reservation | None:
-    """The first record among outputs that are given newest first; None when none has one."""
+def reservation_id(name: str, given: object) -> str:
+    """The reservation that an execution is for: the one that its input names, else the one of its own name.
+
+    They differ only in an execution that was not started by resv or the Worker.
+    """
+    asked = given.get("reservationId") if isinstance(given, Mapping) else None
+    return asked if isinstance(asked, str) else name
+
+
+def newest_reservation(reservation_id: str, outputs: Iterable[object]) -> Reservation | None:
+    """The first record of that reservation among outputs that are given newest first; None when none has one.
+
+    Another reservation's record tells nothing of this one.
+    """
     for candidate in outputs:
-        record = candidate.get("reservation") if isinstance(candidate, Mapping) else None
-        if isinstance(record, Mapping) and (found := reservation_from_record(record)):
+        record = record_of(candidate)
+        found = reservation_from_record(record) if record is not None else None
+        if found is not None and found.reservation_id == reservation_id:
             return found
     return None
+
+
+def record_of(output: object) -> Mapping[str, object] | None:
+    """The record in an output, whosever it is."""
+    record = output.get("reservation") if isinstance(output, Mapping) else None
+    return record if isinstance(record, Mapping) else None

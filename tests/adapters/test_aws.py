@@ -28,7 +28,10 @@ SEATS = "/2015-03-31/functions/reservation-seats-dev/invocations"
 
 
 def history(name: str) -> list[dict[str, Any]]:
-    events: list[dict[str, Any]] = json.loads((FIXTURES / f"{name}.json").read_text())["history"]
+    """A recorded history, as that of the execution r-1."""
+    text = (FIXTURES / f"{name}.json").read_text()
+    recorded_as = json.loads(text)["get_durable_execution"]["DurableExecutionName"]
+    events: list[dict[str, Any]] = json.loads(text.replace(recorded_as, "r-1"))["history"]
     return events
 
 
@@ -171,6 +174,56 @@ def test_a_step_between_two_attempts_is_running() -> None:
 def test_what_is_malformed_is_unknown_not_guessed(events: list[dict[str, Any]]) -> None:
     lane = timeline_from_history(ARN, "r-1", events, LANE)
     assert (lane.outcome, lane.started, lane.is_over) == (None, None, False)
+
+
+def other_records(events: list[dict[str, Any]], *kinds: str) -> list[dict[str, Any]]:
+    """`events` where the payloads of those kinds have another reservation's record."""
+    return [
+        json.loads(json.dumps(event).replace("r-1", "OTHER")) if event["EventType"] in kinds else event
+        for event in events
+    ]
+
+
+def test_another_reservations_record_is_not_taken_for_this_ones() -> None:
+    events = history("sleep-confirmed")
+    lane = timeline_from_history(ARN, "r-1", other_records(events, "ExecutionSucceeded"), LANE)
+    assert (lane.status, lane.outcome) == ("succeeded", "confirmed"), "finalize has told it, too"
+    assert lane.reservation is not None
+    assert lane.reservation.reservation_id == "r-1"
+    lane = timeline_from_history(ARN, "r-1", other_records(events, "ExecutionSucceeded", "StepSucceeded"), LANE)
+    assert (lane.status, lane.reservation, lane.outcome) == ("succeeded", None, None)
+
+
+def test_an_execution_of_another_name_has_the_reservation_that_its_input_asks_for() -> None:
+    """Invoked by hand, with an id in the payload and no DurableExecutionName."""
+    started, *rest = other_records(history("sleep-confirmed"), "StepSucceeded", "ExecutionSucceeded")
+    payload = json.dumps({"reservationId": "OTHER", "seatId": "E1"})
+    started = {**started, "ExecutionStartedDetails": {"Input": {"Payload": payload}}}
+    lane = timeline_from_history(ARN, "r-1", [started, *rest], LANE)
+    assert (lane.status, lane.outcome) == ("succeeded", "confirmed")
+
+
+@pytest.mark.parametrize("details", [{"Duration": 900}, {}])
+def test_a_wait_that_would_end_beyond_the_calendar_has_no_known_end(details: dict[str, int]) -> None:
+    payload = json.dumps({"seatId": "A1", "holdSeconds": 900})
+    late = "9999-12-31T23:59:59Z"
+    events: list[dict[str, Any]] = [
+        {
+            "EventType": "ExecutionStarted",
+            "EventTimestamp": late,
+            "ExecutionStartedDetails": {"Input": {"Payload": payload}},
+        },
+        {
+            "EventType": "WaitStarted",
+            "Id": "2",
+            "Name": "hold-window",
+            "EventTimestamp": late,
+            "WaitStartedDetails": details,
+        },
+    ]
+    hold = timeline_from_history(ARN, "r-1", events, LANE).hold
+    assert hold is not None
+    assert (hold.start, hold.scheduled_end) == (parse_time(late), None)
 
 
 def test_reserve_invokes_by_name_and_reads_the_hold(client: AwsClient, server: Answers) -> None:

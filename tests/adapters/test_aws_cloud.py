@@ -447,6 +447,10 @@ def test_a_bad_time_on_the_wire_is_an_error_of_ours(client: AwsClient, server: A
     assert caught.value.code == "not_understood"
 
 
+#: To which no hold can be added.
+LATE = "9999-12-31T23:59:59Z"
+
+
 def places(value: object, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """The path of every value inside `value`."""
     inside: list[tuple[Any, object]] = []
@@ -464,7 +468,7 @@ def test_no_single_wrong_value_breaks_or_bends_a_timeline(name: str) -> None:
     events = fixture(name)["Events"]
     right = timeline_from_history(ARN, "r-cloud-1", events, LANE)
     for path in places(events):
-        for wrong in (None, 7, -1.5, True, "", "half {", [], [None], {}, {"Payload": 3}, 10**30):
+        for wrong in (None, 7, -1.5, True, "", "half {", [], [None], {}, {"Payload": 3}, 10**30, LATE):
             bent = copy.deepcopy(events)
             holder = bent
             for key in path[:-1]:

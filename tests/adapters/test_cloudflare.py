@@ -126,6 +126,30 @@ def test_what_is_malformed_is_unknown_not_guessed(body: dict[str, object]) -> No
     assert lane.started is None
 
 
+def confirmed(reservation_id: str) -> dict[str, object]:
+    return {"reservation": {**HELD, "reservationId": reservation_id, "status": "confirmed"}}
+
+
+def test_another_reservations_record_is_not_taken_for_this_ones() -> None:
+    body: dict[str, object] = {"status": "complete", "output": confirmed("OTHER")}
+    lane = timeline_from_instance("r-1", body, LANE)
+    assert (lane.status, lane.reservation, lane.outcome) == ("succeeded", None, None)
+    body["steps"] = [{"type": "step", "name": "finalize-1", "success": True, "output": confirmed("r-1")}]
+    assert timeline_from_instance("r-1", body, LANE).outcome == "confirmed", "finalize has told it, too"
+
+
+def test_a_wait_that_would_end_beyond_the_calendar_has_no_known_end() -> None:
+    late = "9999-12-31T23:59:59Z"
+    body = {
+        "status": "running",
+        "params": {"seatId": "A1", "holdSeconds": 900},
+        "steps": [{"type": "sleep", "name": "hold-window-1", "start": late, "finished": False}],
+    }
+    hold = timeline_from_instance("r-1", body, LANE).hold
+    assert hold is not None
+    assert (hold.start, hold.scheduled_end) == (parse_time(late), None)
+
+
 def test_reserve_sends_the_whole_request(client: CloudflareClient, server: Answers) -> None:
     server.give("POST", "/reserve", json.dumps({"reservation": HELD, "statusUrl": "…"}), 201)
     request = ReservationRequest("r-1", "A1", "user123")

@@ -186,7 +186,7 @@ def test_an_instance_that_is_not_there_is_looked_for_at_the_seat(cloud: Cloud, c
 
 def mutations(value: object) -> Iterator[object]:
     """`value` with one thing in it at a time gone, or of another type."""
-    strange: tuple[object, ...] = (None, [], {}, "?", 7, -1e300, True, [None], {"a": []})
+    strange: tuple[object, ...] = (None, [], {}, "?", 7, -1e300, True, [None], {"a": []}, "9999-12-31T23:59:59Z")
     if isinstance(value, dict):
         for key in value:
             yield {name: each for name, each in value.items() if name != key}
@@ -309,6 +309,20 @@ def test_no_metric_of_a_coarser_timeline_is_a_guess() -> None:
     unknown = (found.first_step_ms, found.timer_error_ms, found.engine_lateness_ms, found.resume_ms)
     assert unknown == (None, None, None, None)
     assert (found.overhead_ms, found.total_ms) == (None, None)
+
+
+@pytest.mark.parametrize("others", ["body", "output", "both"])
+def test_another_reservations_record_is_not_taken_for_this_ones(others: str) -> None:
+    body = json.loads(text("worker-complete"))
+    other = {**body["reservation"], "reservationId": "OTHER", "seatId": "Z9"}
+    if others in ("body", "both"):
+        body["reservation"] = other
+    if others in ("output", "both"):
+        body["instance"]["output"]["reservation"] = other
+    lane = timeline_from_worker("r-1", body, LANE)
+    told = (lane.outcome, lane.request and lane.request.seat)
+    assert told == ((None, None) if others == "both" else ("confirmed", "A1"))
+    assert lane.status == "succeeded"
 
 
 def coarse(strategy: str, status: str, began: str, **record: str) -> Timeline:

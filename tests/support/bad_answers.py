@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -197,7 +198,8 @@ def _right() -> Mapping[str, list[Any]]:
     def read(pattern: str) -> list[Any]:
         paths = sorted(_FIXTURES.glob(pattern))
         assert paths, pattern
-        return [json.loads(path.read_text()) for path in paths]
+        # All as of the one reservation that is asked for: another's record is not told.
+        return [json.loads(_RECORDED.sub(rf"\g<1>{_NAME}", path.read_text())) for path in paths]
 
     record = {
         "reservationId": _NAME,
@@ -248,6 +250,10 @@ def _right() -> Mapping[str, list[Any]]:
         "statuses.aws": listed,
         "logs.aws": read("aws/cloud-log-events.json"),
     }
+
+
+#: The id in a record, which may stand in a text within the document.
+_RECORDED = re.compile(r'(reservationId\\?": ?\\?")[^"\\]+')
 
 
 def _on_the_wire(value: Any) -> Any:
@@ -329,6 +335,8 @@ def _compare(lane: Timeline, answer: Answer) -> None:
         assert lane.outcome in words, lane.outcome
         assert lane.reservation is not None
         assert lane.reservation.outcome == lane.outcome
+    if lane.reservation is not None:
+        assert lane.reservation.reservation_id in {lane.reservation_id, *_asked(document)}, lane.reservation
     for moment in _told_times(lane):
         assert moment in moments, moment
 
@@ -356,6 +364,24 @@ def _told_times(lane: Timeline) -> Iterator[datetime]:
     yield from filter(None, (lane.started, lane.ended))
     if lane.reservation:
         yield from filter(None, (lane.reservation.created_at, lane.reservation.expires_at, lane.reservation.ended_at))
+
+
+def _asked(document: Any) -> Iterator[str]:
+    """The ids in the inputs of executions: which reservation each is for."""
+    if isinstance(document, dict):
+        for name, value in document.items():
+            if name in ("params", "Payload"):
+                try:
+                    given = json.loads(value) if isinstance(value, str) else value
+                except ValueError:
+                    continue
+                asked = given.get("reservationId") if isinstance(given, dict) else None
+                yield from [asked] if isinstance(asked, str) else []
+            else:
+                yield from _asked(value)
+    elif isinstance(document, list):
+        for value in document:
+            yield from _asked(value)
 
 
 def _document(answer: Answer) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -49,6 +50,19 @@ def test_due_is_the_engines_word_else_the_seats() -> None:
     assert lane.due == at(900_030)
     assert replace(lane, spans=lane.spans[:1]).due == at(900_018)
     assert replace(lane, spans=(), reservation=None).due is None
+
+
+def test_a_wait_that_would_end_beyond_the_calendar_has_no_known_end() -> None:
+    last = datetime.max.replace(tzinfo=UTC)
+    assert scheduled_end(last, 900) is None
+    assert scheduled_end(last - timedelta(seconds=900), 900) == last
+    assert scheduled_end(at(0), None) is None
+    assert scheduled_end(None, 900) is None
+
+
+def test_a_service_whose_clock_is_at_the_calendars_end_can_be_followed() -> None:
+    lane = replace(timelines.cloudflare_expired(), target="cloud", started=datetime.max.replace(tzinfo=UTC))
+    assert lane.on_its_clock(at(10)) == at(10)
 
 
 def test_origin_is_the_request_else_the_start() -> None:
