@@ -9,9 +9,26 @@ from pathlib import Path
 
 from reservation_cli.domain.deployment import check_stage
 from reservation_cli.domain.reservation import InvalidInputError
-from reservation_cli.errors import UsageError
+from reservation_cli.errors import NotConfiguredError, UsageError
 
 _WHERE = "It is set in the environment or in .env."
+
+_AWS_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+_AWS_TOKENS = ("AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
+_OTLP = ("HEADERS", "COMPRESSION", "TIMEOUT")
+#: What .env may set. It comes with the folder that one works in, from whoever wrote that: nothing in it may name what
+#: is run or trusted, as NODE_OPTIONS, RESV_CACHE, a proxy, a certificate, or a configuration of AWS with commands does.
+_OF_DOTENV = frozenset(
+    {
+        *("RESV_HOME", "RESV_STAGE", "RESV_CLOUDFLARE_PORT", "RESV_AWS_PORT", "RESV_IDLE_MINUTES"),
+        *(*_AWS_KEYS, *_AWS_TOKENS, "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION"),
+        *("AWS_EC2_METADATA_DISABLED", "AWS_METADATA_SERVICE_TIMEOUT", "AWS_METADATA_SERVICE_NUM_ATTEMPTS"),
+        *("CLOUDFLARE_API_TOKEN", "CLOUDFLARE_ACCOUNT_ID", "CLOUDFLARE_API_KEY", "CLOUDFLARE_EMAIL"),
+        *("OTEL_SDK_DISABLED", *(f"OTEL_EXPORTER_OTLP_{scope}{name}" for scope in ("", "TRACES_") for name in _OTLP)),
+    }
+)
+#: Where credentials are sent.
+_CLOUDFLARE_ADDRESS, _AWS_ADDRESS = "CLOUDFLARE_API_BASE_URL", "AWS_ENDPOINT_URL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +53,19 @@ class Settings:
 def load(environ: Mapping[str, str] | None = None, directory: Path | None = None) -> Settings:
     """Settings from the environment and the .env file in `directory` (the current one unless given).
 
-    Raises UsageError when .env cannot be parsed or a number in it is none.
+    Raises UsageError when .env cannot be parsed or a number in it is none, NotConfiguredError when it would send
+    credentials that it has not given to an address of its own.
     """
     above = dict(os.environ if environ is None else environ)
-    beneath = _dotenv((directory or Path()) / ".env")
+    file = (directory or Path()) / ".env"
+    beneath = _dotenv(file)
     merged = {**beneath, **above}
+    from_dotenv = frozenset(beneath.keys() - above.keys())
+    _check_addresses(merged, from_dotenv, file)
     return Settings(
         home=_home(merged),
         environ=merged,
-        from_dotenv=frozenset(beneath.keys() - above.keys()),
+        from_dotenv=from_dotenv,
         stage=_stage(merged),
         region=merged.get("AWS_REGION") or merged.get("AWS_DEFAULT_REGION") or None,
         cloudflare_port=_port(merged, "RESV_CLOUDFLARE_PORT", 8787),
@@ -79,11 +100,35 @@ def _dotenv(path: Path) -> dict[str, str]:
                         f"{path.name} line {binding.original.line} cannot be read as NAME=value.",
                         hint=f"Mend that line of {path}, or move the file away.",
                     )
-                if binding.key is not None and binding.value is not None:
-                    values[binding.key] = binding.value
+                if binding.value is not None and _is_of_dotenv(binding.key or ""):
+                    values[str(binding.key)] = binding.value
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path.name} cannot be read: {error}.", hint=f"Mend {path}, or move it away.") from error
     return values
+
+
+def _is_of_dotenv(name: str) -> bool:
+    return name in _OF_DOTENV or name == _CLOUDFLARE_ADDRESS or name.startswith(_AWS_ADDRESS)
+
+
+def _check_addresses(environ: Mapping[str, str], from_dotenv: frozenset[str], file: Path) -> None:
+    """Raises NotConfiguredError for an address of .env that would get somebody else's credentials.
+
+    Those may also be of a login or a profile: so the file must have given them all.
+    """
+    for name in sorted(name for name in from_dotenv if environ[name]):
+        if name == _CLOUDFLARE_ADDRESS:
+            needed = ["CLOUDFLARE_API_TOKEN"]
+        elif name.startswith(_AWS_ADDRESS):
+            needed = [*_AWS_KEYS, *(token for token in _AWS_TOKENS if environ.get(token))]
+        else:
+            continue
+        if any(given not in from_dotenv or not environ[given] for given in needed):
+            raise NotConfiguredError(
+                f".env sets {name} without {' and '.join(needed)}: it would get credentials that are not its own.",
+                hint=f"If you mean it, set {name} in the environment; else take it out of {file.absolute()}.",
+                code="dotenv_address",
+            )
 
 
 def _stage(environ: Mapping[str, str]) -> str | None:

@@ -29,11 +29,17 @@ _ENGINE = "aws-durable-execution-sdk-python-testing"
 
 #: What a developer has set for the clouds must not reach the local engines.
 _CLOUD_VARIABLES = ("AWS_", "CLOUDFLARE_", "CF_", "WRANGLER_")
+#: It opens a debugger, or loads code, in each of them: --inspect, --require. They talk to nobody but this machine, so
+#: that none of its options for the network is needed either; certificates are in NODE_EXTRA_CA_CERTS, which stays.
+_OF_ALL_NODES = "NODE_OPTIONS"
 
 
 def child_environ(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment of all children: `environ` without what is meant for the clouds, and with no proxy between."""
-    kept = {name: value for name, value in environ.items() if not name.startswith(_CLOUD_VARIABLES)}
+    """The environment of all children: `environ` without what is meant for the clouds or for every Node.js, and with
+    no proxy between.
+    """
+    meant_for_others = (*_CLOUD_VARIABLES, _OF_ALL_NODES)
+    kept = {name: value for name, value in environ.items() if not name.startswith(meant_for_others)}
     direct = ",".join(filter(None, [environ.get("NO_PROXY") or environ.get("no_proxy"), "127.0.0.1,localhost"]))
     # Compiled scripts: with them wrangler's start is a tenth of a second shorter.
     kept["NODE_COMPILE_CACHE"] = str(halves.cache_folder(environ) / "node")

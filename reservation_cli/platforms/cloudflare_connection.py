@@ -19,10 +19,11 @@ from reservation_cli.errors import NotConfiguredError
 LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
-def options(base_url: str, environ: Mapping[str, str]) -> dict[str, Any]:
+def options(base_url: str, environ: Mapping[str, str], secret: bool = False) -> dict[str, Any]:
     """What httpx.Client takes for `base_url`: its URL, its proxy and whom to trust.
 
-    Raises NotConfiguredError for a URL, a proxy or certificates that cannot be used.
+    Raises NotConfiguredError for a URL, a proxy or certificates that cannot be used; also for plain http to another
+    machine when what is sent is `secret`.
     """
     hint = "Look at CLOUDFLARE_API_BASE_URL."
     try:
@@ -33,6 +34,8 @@ def options(base_url: str, environ: Mapping[str, str]) -> dict[str, Any]:
         raise _unusable("The address", base_url, "it does not begin with https://", hint)
     if not _is_port(url.port):
         raise _unusable("The address", base_url, "there is no such port", hint)
+    if secret and url.scheme == "http" and url.host not in LOCAL:
+        raise _unusable("The address", base_url, "a token would go there unencrypted; it takes https://", hint)
     # A plain address has no certificate: to load those takes 25 ms.
     trusted = (
         _trusted(_named(environ, "SSL_CERT_FILE"), _named(environ, "SSL_CERT_DIR"))
@@ -65,7 +68,7 @@ def _through(url: httpx.URL, environ: Mapping[str, str], trusted: ssl.SSLContext
     name, proxy = _proxy(url, environ)
     if not proxy:
         return {}
-    what, hint = "The proxy", f"Look at {name} in the environment and in .env."
+    what, hint = "The proxy", f"Look at {name} in the environment."
     try:
         address = httpx.URL(proxy)
         if not (address.host and _is_port(address.port)):

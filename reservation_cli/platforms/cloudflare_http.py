@@ -83,7 +83,7 @@ class CloudHttp(httpx.Client):
         super().__init__(
             headers={"authorization": f"Bearer {token}"} if token else {},
             timeout=retries.each,
-            **options(base_url, environ),
+            **options(base_url, environ, secret=bool(token)),
         )
         self._retries = retries
         self._pace = pace

@@ -510,7 +510,7 @@ def test_a_worker_that_is_gone(cloud: Cloud, headers: dict[str, str], body: byte
 
 
 def test_a_host_that_does_not_exist(cloud: Cloud) -> None:
-    gone = replace(cloud.deployment, url="http://resv.invalid", stage="staging")
+    gone = replace(cloud.deployment, url="https://resv.invalid", stage="staging")
     client = CloudflareClient.cloud(gone, {}, retries=Retries(tries=1))
     error = raised(lambda: client.confirm("r-1"), PlatformError)
     client.close()
