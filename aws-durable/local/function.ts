@@ -26,6 +26,8 @@ export interface Invoked {
 export interface ServedFunction {
   readonly name: string;
   isNamed(name: string): boolean;
+  /** Whether its bundle is on disk now: one that is just being built is not. */
+  isThere(): boolean;
   invoke(call: Call): Promise<Invoked>;
 }
 

@@ -30,6 +30,11 @@ export class LocalFunction implements ServedFunction {
     this.isNamed = matcher(name);
   }
 
+  /** Always: it is loaded before the host serves. */
+  isThere(): boolean {
+    return true;
+  }
+
   /** Loads the handler, unless the execution environment has it already. */
   load(): Promise<Handler> {
     this.#handler ??= loadHandler(this.bundle, (this.#environments += 1));

@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { performance } from "node:perf_hooks";
 import { createInterface } from "node:readline";
@@ -57,6 +57,10 @@ export class SandboxedFunction implements ServedFunction {
   ) {
     this.isNamed = matcher(name);
     this.#bundle = resolve(bundle);
+  }
+
+  isThere(): boolean {
+    return existsSync(this.#bundle);
   }
 
   async invoke(call: Call): Promise<Invoked> {

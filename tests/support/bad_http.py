@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from support.bad_input import mutants, texts, wire
 
 SECONDS = 20.0
-#: Larger than any of the servers takes.
+#: Larger than any of the servers takes from those who use it.
 _HUGE = 8 * 1024 * 1024
 _FUNCTION = "reservation-workflow-dev"
 _ARN = f"arn%3Aaws%3Alambda%3Aus-east-2%3A000000000000%3Afunction%3A{_FUNCTION}%3A1%2Fdurable-execution%2Fr-1%2Fa1b2"
