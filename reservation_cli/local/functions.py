@@ -115,7 +115,7 @@ def check(functions: OwnFunctions, node: Node, environ: Mapping[str, str]) -> No
 
 
 def remembered(home: Path, progress: Callable[[str], None]) -> OwnFunctions:
-    """The functions that `remember` kept, but for those whose bundle is gone, which `progress` is told."""
+    """The functions that `remember` kept; `progress` is told of bundles that are gone, perhaps to be built anew."""
     try:
         kept = json.loads((home / FILE).read_text())
         functions: dict[str, OwnFunction] = {
@@ -127,9 +127,9 @@ def remembered(home: Path, progress: Callable[[str], None]) -> OwnFunctions:
     except (ValueError, TypeError, KeyError, AttributeError):
         progress(f"{home / FILE} cannot be read; functions of your own are not served.")
         return {}
-    gone = [name for name, kind in functions.items() if not Path(kind["bundle"]).is_file()]
-    for name in gone:
-        progress(f"{name} is not served: its bundle {functions.pop(name)['bundle']} is gone.")
+    for name, kind in functions.items():
+        if not Path(kind["bundle"]).is_file():
+            progress(f"The bundle {kind['bundle']} is gone; executions of {name} wait until it is there again.")
     return functions
 
 

@@ -5,38 +5,19 @@ from __future__ import annotations
 import http.client
 import json
 import re
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
-from uuid import uuid4
 
 import pytest
 from aws_durable_execution_sdk_python_testing.token import CallbackToken
 from botocore.exceptions import ClientError
 
-from support.aws_engine_kit import Caller, Local, local, until
+from support.aws_engine_kit import Caller, Local, until
 
 ARN = "arn:aws:lambda:us-east-2:000000000000:function:"
 STEP = {"do": "step"}
-
-
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
-    with local(tmp_path_factory.mktemp("engine")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def caller(pair: Local) -> Caller:
-    return Caller(pair.client())
-
-
-@pytest.fixture
-def unique() -> str:
-    """A name that no other test uses, for executions and for files."""
-    return f"t-{uuid4().hex[:12]}"
 
 
 def refused(error: pytest.ExceptionInfo[ClientError]) -> tuple[int, str, str]:

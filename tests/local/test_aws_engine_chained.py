@@ -3,32 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from botocore.exceptions import ClientError
 
-from support.aws_engine_kit import Caller, Local, local, until
+from support.aws_engine_kit import Caller, Local, until
 
 STEP = {"do": "step"}
-
-
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
-    with local(tmp_path_factory.mktemp("engine")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def caller(pair: Local) -> Caller:
-    return Caller(pair.client())
-
-
-@pytest.fixture
-def unique() -> str:
-    return f"t-{uuid4().hex[:12]}"
 
 
 def chained(function: str, *plan: dict[str, Any], **more: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import boto3
 import pytest
+from mypy_boto3_lambda import LambdaClient
 
 from reservation_cli.local import functions, stack
 from reservation_cli.local.layout import RESERVED
@@ -126,13 +127,14 @@ def test_functions_are_kept_by_name_and_absolute_path(
     assert functions.remembered(home, print) == parsed
 
 
-def test_a_function_whose_bundle_is_gone_is_told_and_left_out(tmp_path: Path, bundle: Path) -> None:
+def test_a_function_whose_bundle_is_gone_is_told_and_kept(tmp_path: Path, bundle: Path) -> None:
     kept = write(tmp_path / "kept.mjs", "kept")
-    functions.remember(tmp_path, functions.parse([f"a={bundle}", f"b={kept}"], 60, RESERVED))
+    parsed = functions.parse([f"a={bundle}", f"b={kept}"], 60, RESERVED)
+    functions.remember(tmp_path, parsed)
     bundle.unlink()
     told: list[str] = []
-    assert list(functions.remembered(tmp_path, told.append)) == ["b"]
-    assert told == [f"a is not served: its bundle {bundle} is gone."]
+    assert functions.remembered(tmp_path, told.append) == parsed
+    assert told == [f"The bundle {bundle} is gone; executions of a wait until it is there again."]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "3", '{"a": {}}', '{"a": {"bundle": "x", "execution_timeout": "y"}}'])
@@ -172,15 +174,24 @@ def resv_up(environ: dict[str, str], *options: str) -> tuple[dict[str, Any], str
     return aws, done.stderr
 
 
-def call(aws: dict[str, Any], function: str, event: object = None) -> dict[str, Any]:
-    client = boto3.client(
+def client_of(aws: dict[str, Any]) -> LambdaClient:
+    return boto3.client(
         "lambda",
         endpoint_url=aws["endpoint_url"],
         region_name=aws["region"],
         aws_access_key_id="local",
         aws_secret_access_key="local",
     )
-    answer = client.invoke(FunctionName=function, Qualifier=aws["qualifier"], Payload=json.dumps(event or {}))
+
+
+def ended(client: LambdaClient, arn: str) -> dict[str, Any] | None:
+    execution = client.get_durable_execution(DurableExecutionArn=arn)
+    return None if execution["Status"] == "RUNNING" else dict(execution)
+
+
+def call(aws: dict[str, Any], function: str, event: object = None) -> dict[str, Any]:
+    payload = json.dumps(event or {}, ensure_ascii=False)
+    answer = client_of(aws).invoke(FunctionName=function, Qualifier=aws["qualifier"], Payload=payload)
     return {**answer, "Payload": json.loads(answer["Payload"].read())}
 
 
@@ -203,3 +214,38 @@ def test_the_stack_serves_them_until_others_are_named(own_environ: dict[str, str
 
     none, _ = resv_up(own_environ, "--no-functions")
     assert none["functions"] == []
+
+
+SIZE = """
+export const handler = async (event) => {
+  const [{ ExecutionDetails }] = event.InitialExecutionState.Operations;
+  return { Status: "SUCCEEDED", Result: JSON.stringify(ExecutionDetails.InputPayload.length) };
+};
+"""
+
+
+@pytest.mark.stack
+def test_a_function_gets_all_of_an_input_that_lambda_allows(own_environ: dict[str, str], tmp_path: Path) -> None:
+    bundle = tmp_path / "size.mjs"
+    bundle.write_text(SIZE)
+    aws, _ = resv_up(own_environ, "--function", f"size={bundle}")
+    # 5.7 MiB as UTF-8, and twice as much in the ASCII in which the engine passes it on.
+    assert call(aws, "size", "\u5ea7" * 2_000_000)["Payload"] == 2_000_002
+
+
+@pytest.mark.stack
+def test_a_bundle_that_is_missing_at_the_start_is_waited_for(own_environ: dict[str, str], tmp_path: Path) -> None:
+    bundle = write(tmp_path / "rebuilt.mjs", "rebuilt")
+    resv_up(own_environ, "--function", f"rebuilt={bundle}")
+    stack.stop(Path(own_environ["RESV_HOME"]), print)
+    bundle.unlink()
+    aws, told = resv_up(own_environ)
+    assert f"The bundle {bundle} is gone; executions of rebuilt wait until it is there again." in told
+    client = client_of(aws)
+    arn = client.invoke(FunctionName="rebuilt:live", InvocationType="Event")["DurableExecutionArn"]
+    log = Path(own_environ["RESV_HOME"]) / "logs" / "aws.log"
+    until(lambda: "the function rebuilt is not there" in log.read_text(), "a try without the bundle")
+    assert client.get_durable_execution(DurableExecutionArn=arn)["Status"] == "RUNNING"
+    write(bundle, "rebuilt")
+    execution = until(lambda: ended(client, arn), "the end of the execution")
+    assert json.loads(execution["Result"])["text"] == "rebuilt"

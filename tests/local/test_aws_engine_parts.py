@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aws_durable_execution_sdk_python.lambda_service import (
@@ -44,6 +47,7 @@ from reservation_cli.local.aws_engine.store import Query, SqliteStore, StoreErro
 from reservation_cli.local.aws_engine.wire import parse_moment, rfc3339
 from support.aws_engine_kit import free_port, until
 
+FUNCTIONS = Functions("us-east-2", [Function("flow", 60), Function("own-*", 60)])
 T0 = datetime(2026, 11, 23, 9, 0, 0, 123_000, UTC)
 
 
@@ -66,15 +70,46 @@ def opened(folder: Path) -> Iterator[SqliteStore]:
         store.close()
 
 
+class FailingDisk:
+    """A store's connection whose writes with those numbers, from 1, find the disk full."""
+
+    def __init__(self, store: SqliteStore, failing: set[int]) -> None:
+        self.writes = 0
+        self._failing = failing
+        self._connection = store._connection
+        vars(store)["_connection"] = self
+
+    def execute(self, statement: str, *parameters: Any) -> Any:
+        if not statement.lstrip().startswith("SELECT"):
+            self.writes += 1
+            if self.writes in self._failing:
+                raise sqlite3.OperationalError("database or disk is full")
+        return self._connection.execute(statement, *parameters)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
 @contextmanager
 def answering(port: int, *answers: tuple[int, bytes]) -> Iterator[list[bytes]]:
     """A host that gives those answers, the last one for good; status 0 breaks the connection."""
     seen: list[bytes] = []
 
+    def answer(body: bytes) -> tuple[int, bytes]:
+        seen.append(body)
+        return answers[min(len(seen), len(answers)) - 1]
+
+    with serving(port, lambda _, body: answer(body)):
+        yield seen
+
+
+@contextmanager
+def serving(port: int, answer: Callable[[str, bytes], tuple[int, bytes]]) -> Iterator[None]:
+    """A host that gives what `answer` makes of a path and a body; status 0 breaks the connection."""
+
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            seen.append(self.rfile.read(int(self.headers["Content-Length"])))
-            status, body = answers[min(len(seen), len(answers)) - 1]
+            status, body = answer(self.path, self.rfile.read(int(self.headers["Content-Length"])))
             if status == 0:
                 return
             self.send_response(status)
@@ -85,11 +120,14 @@ def answering(port: int, *answers: tuple[int, bytes]) -> Iterator[list[bytes]]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    class Server(ThreadingHTTPServer):
+        request_queue_size = 256
+
+    server = Server(("127.0.0.1", port), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
-        yield seen
+        yield
     finally:
         server.shutdown()
         thread.join()
@@ -184,6 +222,50 @@ def test_a_running_engine_forgets_as_well(tmp_path: Path) -> None:
         over.set()
         thread.join()
         assert store.find("flow", "d1") is not None
+
+
+def test_what_cannot_be_forgotten_now_is_forgotten_later(tmp_path: Path) -> None:
+    clock = MillisecondClock()
+    with opened(tmp_path) as store:
+        ended = execution("d20", clock.now() - timedelta(days=20))
+        ended.complete_success(None, now=clock.now() - timedelta(days=20))
+        store.update(ended)
+        disk = FailingDisk(store, {1, 2})
+        over = threading.Event()
+        thread = threading.Thread(target=forget_hourly, args=(store, clock, over, 0.001))
+        thread.start()
+        until(lambda: store.list_all() == [] or None, "what is past its retention")
+        over.set()
+        thread.join()
+        assert disk.writes >= 3
+
+
+def test_a_new_execution_that_cannot_be_stored_is_not_there(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        FailingDisk(store, {1})
+        with pytest.raises(sqlite3.OperationalError, match="full"):
+            store.write(execution())
+        assert (store.running, store.list_all(), store.find("flow", "r-1")) == (0, [], None)
+
+
+@pytest.mark.parametrize("failing", [2, 3], ids=["before the handler", "at the end"])
+def test_an_execution_ends_whichever_of_its_writes_fails(
+    tmp_path: Path, scheduler: WallClockScheduler, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    monkeypatch.setattr("reservation_cli.local.aws_engine.store._ROOM_SECONDS", 0.01)
+    port = free_port()
+    with opened(tmp_path) as store, answering(port, (200, json.dumps({"Status": "SUCCEEDED"}).encode())) as seen:
+        disk = FailingDisk(store, {failing, failing + 1})
+        host = HandlerHost(f"http://127.0.0.1:{port}")
+        executor = LocalExecutor(store, scheduler, host, MillisecondClock(), FUNCTIONS)
+        arn = executor.start_execution(start_input()).execution_arn
+        assert arn is not None
+        assert executor.wait_for_end(arn).is_complete
+        executor.shutdown()
+        assert (store.running, store.no_room, len(seen)) == (0, None, 1)
+        assert disk.writes >= failing + 2
+    with opened(tmp_path) as store:
+        assert store.unfinished() == []
 
 
 def test_a_page_ends_where_the_next_begins_even_within_a_millisecond(tmp_path: Path) -> None:
@@ -294,7 +376,9 @@ def test_an_absent_host_costs_no_attempt_however_long(tmp_path: Path, scheduler:
     port = free_port()
     with opened(tmp_path) as store:
         clock = MillisecondClock()
-        executor = LocalExecutor(store, scheduler, HandlerHost(f"http://127.0.0.1:{port}", patience=0), clock, "r-1")
+        executor = LocalExecutor(
+            store, scheduler, HandlerHost(f"http://127.0.0.1:{port}", patience=0), clock, FUNCTIONS
+        )
         arn = executor.start_execution(start_input()).execution_arn
         assert arn is not None
         first = until(lambda: executor.find(arn).current_invocation_id or None, "the first try")
@@ -316,11 +400,152 @@ def test_recovery_leaves_alone_what_waits_for_nothing_new(tmp_path: Path, schedu
     port = free_port()
     with opened(tmp_path) as store, answering(port, (200, b"{}")) as seen:
         clock = MillisecondClock()
-        executor = LocalExecutor(store, scheduler, HandlerHost(f"http://127.0.0.1:{port}"), clock, "us-east-2")
+        executor = LocalExecutor(store, scheduler, HandlerHost(f"http://127.0.0.1:{port}"), clock, FUNCTIONS)
         assert recover(executor, store, clock) == 1
         executor.shutdown()
         assert store.load("arn:r-1").current_invocation_id == ""
         assert seen == []
+
+
+def test_handlers_that_never_answer_hold_up_no_other_function(tmp_path: Path, scheduler: WallClockScheduler) -> None:
+    port, free, hanging = free_port(), threading.Event(), set[str]()
+
+    def answer(path: str, _: bytes) -> tuple[int, bytes]:
+        if "own-" in path:
+            hanging.add(path)
+            free.wait(60)
+        return 200, json.dumps({"Status": "SUCCEEDED"}).encode()
+
+    with opened(tmp_path) as store, serving(port, answer):
+        host = HandlerHost(f"http://127.0.0.1:{port}")
+        executor = LocalExecutor(store, scheduler, host, MillisecondClock(), FUNCTIONS)
+        own = [executor.start_execution(start_input(f"r-{n}", f"own-{n}")).execution_arn for n in range(100)]
+        try:
+            until(lambda: len(hanging) >= 64 or None, "all threads of the function that hangs")
+            arn = executor.start_execution(start_input("other", "flow")).execution_arn
+            assert arn is not None
+            until(lambda: executor.find(arn).is_complete or None, "the end of the other function's execution")
+            assert store.running == 100
+        finally:
+            free.set()
+        until(lambda: store.running == 0 or None, "the end of all")
+        executor.shutdown()
+        assert all(arn and executor.find(arn).is_complete for arn in own)
+
+
+def test_a_function_that_the_host_has_not_costs_no_attempt(
+    tmp_path: Path, scheduler: WallClockScheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reservation_cli.local.aws_engine.executor._MISSING_RETRY_SECONDS", 0.01)
+    port = free_port()
+    answers = [(404, b"")] * 7 + [(200, json.dumps({"Status": "SUCCEEDED", "Result": "7"}).encode())]
+    with opened(tmp_path) as store, answering(port, *answers) as seen:
+        host = HandlerHost(f"http://127.0.0.1:{port}")
+        executor = LocalExecutor(store, scheduler, host, MillisecondClock(), FUNCTIONS)
+        arn = executor.start_execution(start_input()).execution_arn
+        assert arn is not None
+        ended = executor.wait_for_end(arn)
+        executor.shutdown()
+    assert ended.result is not None
+    assert ended.result.result == "7"
+    assert len(seen) == 8
+
+
+def test_an_execution_of_a_function_that_is_not_served_waits_for_a_restart_that_serves_it(
+    tmp_path: Path, scheduler: WallClockScheduler
+) -> None:
+    port = free_port()
+    due = execution(started=datetime.now(UTC))
+    waited = WaitDetails(datetime.now(UTC) - timedelta(seconds=1))
+    due.operations.append(
+        Operation("w", OperationType.WAIT, OperationStatus.STARTED, start_timestamp=T0, wait_details=waited)
+    )
+    due.invocation_due = False
+    arn = due.durable_execution_arn
+    with opened(tmp_path) as store, answering(port, (200, json.dumps({"Status": "SUCCEEDED"}).encode())) as seen:
+        store.update(due)
+
+        def executor(functions: Functions) -> LocalExecutor:
+            clock = MillisecondClock()
+            made = LocalExecutor(store, scheduler, HandlerHost(f"http://127.0.0.1:{port}"), clock, functions)
+            recover(made, store, clock)
+            return made
+
+        without = executor(Functions("us-east-2", [Function("other", 60)]))
+        until(lambda: store.load(arn).operations[1].status is OperationStatus.SUCCEEDED or None, "the end of the wait")
+        without.shutdown()
+        assert (store.running, seen) == (1, [])
+        served = executor(FUNCTIONS)
+        assert served.wait_for_end(arn).is_complete
+        served.shutdown()
+        assert len(seen) == 1
+
+
+def test_a_history_is_told_between_checkpoints_not_in_the_middle_of_one(
+    tmp_path: Path, scheduler: WallClockScheduler
+) -> None:
+    told = execution(started=datetime.now(UTC))
+    arn = told.durable_execution_arn
+    begun, asked = threading.Event(), threading.Event()
+
+    def checkpoint() -> None:
+        told.updates.append(OperationUpdate("s", OperationType.STEP, OperationAction.START))
+        begun.set()
+        assert asked.wait(60)
+        told.operations.append(Operation("s", OperationType.STEP, OperationStatus.STARTED))
+        told.update_timestamps.append(told.started)
+
+    with opened(tmp_path) as store:
+        store.update(told)
+        host = HandlerHost(f"http://127.0.0.1:{free_port()}")
+        executor = LocalExecutor(store, scheduler, host, MillisecondClock(), FUNCTIONS)
+        lane = PooledLane(DaemonThreadPool(max_workers=1), lambda: None)
+        executor._registry.get_or_create(arn)._lane = lane
+        checkpointed = lane.submit(checkpoint)
+        assert begun.wait(60)
+        with ThreadPoolExecutor(1) as pool:
+            looked = pool.submit(executor.look, told, lambda: history(told, include_data=True))
+            until(lambda: looked.done() or len(lane._tasks) == 1 or None, "the look on the lane")
+            asked.set()
+            kinds = [event["EventType"] for event in looked.result(60)]
+        checkpointed.result(60)
+        executor.shutdown()
+    assert kinds == ["ExecutionStarted", "StepStarted"]
+
+
+def test_a_look_at_what_waits_for_room_does_not_wait(
+    tmp_path: Path, scheduler: WallClockScheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reservation_cli.local.aws_engine.executor._STALL_SECONDS", 0.01)
+    made = execution(started=datetime.now(UTC))
+    arn = made.durable_execution_arn
+    begun, queued = threading.Event(), threading.Event()
+
+    def update() -> None:
+        begun.set()
+        assert queued.wait(60)
+        store.update(made)
+
+    store = SqliteStore(tmp_path)
+    store.update(made)
+    host = HandlerHost(f"http://127.0.0.1:{free_port()}")
+    executor = LocalExecutor(store, scheduler, host, MillisecondClock(), FUNCTIONS)
+    lane = PooledLane(DaemonThreadPool(max_workers=1), lambda: None)
+    executor._registry.get_or_create(arn)._lane = lane
+    FailingDisk(store, set(range(10_000)))
+    waiting = lane.submit(update)
+    assert begun.wait(60)
+    with ThreadPoolExecutor(1) as pool:
+        looked = pool.submit(executor.look, made, lambda: made.current_status().value)
+        until(lambda: len(lane._tasks) == 1 or None, "the look on the lane")
+        queued.set()
+        assert looked.result(60) == "RUNNING"
+    with pytest.raises(ApiError, match="cannot store it"):
+        executor.stop_execution(arn)
+    assert not waiting.done()
+    store.close()
+    assert isinstance(waiting.exception(60), sqlite3.OperationalError)
+    executor.shutdown()
 
 
 def test_a_wait_that_ends_when_an_invocation_does_wakes_the_execution(
@@ -337,7 +562,7 @@ def test_a_wait_that_ends_when_an_invocation_does_wakes_the_execution(
     with opened(tmp_path) as store, answering(port, (200, json.dumps({"Status": "SUCCEEDED"}).encode())):
         store.update(due)
         host = HandlerHost(f"http://127.0.0.1:{port}")
-        executor = LocalExecutor(store, scheduler, host, MillisecondClock(), "us-east-2")
+        executor = LocalExecutor(store, scheduler, host, MillisecondClock(), FUNCTIONS)
         lane = PooledLane(DaemonThreadPool(max_workers=1), lambda: None)
         worker = executor._registry.get_or_create(arn)
         worker._lane = lane

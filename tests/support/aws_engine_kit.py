@@ -57,9 +57,9 @@ def environment() -> dict[str, str]:
     }
 
 
-def start_engine(*arguments: str) -> subprocess.Popen[str]:
+def start_engine(*arguments: str, module: str = "reservation_cli.local.aws_engine") -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "reservation_cli.local.aws_engine", *arguments],
+        [sys.executable, "-m", module, *arguments],
         cwd=ROOT,
         env=environment(),
         stdin=subprocess.PIPE,
@@ -77,6 +77,7 @@ class Local:
     functions: Sequence[str] = FUNCTIONS
     engine_port: int = field(default_factory=free_port)
     host_port: int = field(default_factory=free_port)
+    module: str = "reservation_cli.local.aws_engine"
     engine: subprocess.Popen[str] | None = None
     host: subprocess.Popen[str] | None = None
 
@@ -98,6 +99,7 @@ class Local:
             str(self.folder / "data"),
             "--exit-with-parent",
             *self.functions,
+            module=self.module,
         )
         assert self.engine.stdout is not None
         line = self.engine.stdout.readline()
@@ -123,6 +125,20 @@ class Local:
             stderr=subprocess.DEVNULL,
             text=True,
         )
+
+    def fill_disk(self) -> None:
+        """From now on the engine can write no file. Its module must be `support.aws_engine_disk`."""
+        self._toggle_disk("full")
+
+    def free_disk(self) -> None:
+        """As before again."""
+        self._toggle_disk("free")
+
+    def _toggle_disk(self, expected: str) -> None:
+        assert self.engine is not None
+        assert self.engine.stdout is not None
+        self.engine.send_signal(signal.SIGUSR1)
+        assert self.engine.stdout.readline().strip() == expected
 
     def kill_engine(self) -> None:
         """End the engine as a crash would."""
@@ -180,9 +196,9 @@ def _end(process: subprocess.Popen[str], number: signal.Signals) -> None:
 
 
 @contextmanager
-def local(folder: Path) -> Iterator[Local]:
+def local(folder: Path, module: str = Local.module) -> Iterator[Local]:
     """A running pair, ended afterwards."""
-    pair = Local(folder)
+    pair = Local(folder, module=module)
     try:
         pair.up()
         yield pair

@@ -81,10 +81,13 @@ class Api:
 
     def _get(self, arn: str, request: Request) -> Response:
         execution = self._find(arn)
+        return self._executor.look(execution, lambda: self._description(execution, request))
+
+    def _description(self, execution: LocalExecution, request: Request) -> Response:
         include_data = request.flag("IncludeExecutionData", default=True)
         timeout = execution.start_input.execution_timeout_seconds
         document: dict[str, Any] = {
-            "DurableExecutionArn": arn,
+            "DurableExecutionArn": execution.durable_execution_arn,
             "DurableExecutionName": execution.start_input.execution_name,
             "FunctionArn": execution.function_arn(self._functions.region),
             "StartTimestamp": execution.started,
@@ -108,7 +111,8 @@ class Api:
 
     def _history(self, arn: str, request: Request) -> Response:
         execution = self._find(arn)
-        events = history(execution, include_data=request.flag("IncludeExecutionData", default=True))
+        include_data = request.flag("IncludeExecutionData", default=True)
+        events = self._executor.look(execution, lambda: history(execution, include_data=include_data))
         marker, size = request.parameter("Marker"), request.page_size()
         if marker is not None and not is_number(marker):
             raise invalid_parameter(f"Invalid marker: {marker}")

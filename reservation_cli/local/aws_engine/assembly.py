@@ -79,7 +79,7 @@ def assemble(settings: Settings, listener: socket.socket) -> EngineProcess:
     start_scheduler: Callable[[], None] = scheduler.start
     start_scheduler()
     functions = Functions(settings.region, settings.functions)
-    executor = LocalExecutor(store, scheduler, host, clock, settings.region, LocalChildDispatcher(functions, host))
+    executor = LocalExecutor(store, scheduler, host, clock, functions, LocalChildDispatcher(functions, host))
     recover(executor, store, clock)
     api = Api(functions, executor, store, InvokeApi(functions, executor, store, host))
     server = EngineServer(

@@ -21,5 +21,9 @@ def not_found(message: str) -> ApiError:
     return ApiError(404, "ResourceNotFoundException", message)
 
 
+def not_stored(reason: object) -> ApiError:
+    return ApiError(500, "ServiceException", f"Nothing is changed, as the engine cannot store it: {reason}")
+
+
 def callback_closed(callback_id: str) -> ApiError:
     return ApiError(400, "CallbackTimeoutException", f"The callback has timed out or is already closed: {callback_id}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -39,7 +40,11 @@ from aws_durable_execution_sdk_python_testing.exceptions import (
 from aws_durable_execution_sdk_python_testing.execution import Execution
 from aws_durable_execution_sdk_python_testing.executor import Executor
 from aws_durable_execution_sdk_python_testing.invoker import InvokeResponse
-from aws_durable_execution_sdk_python_testing.model import StartDurableExecutionInput, executed_version
+from aws_durable_execution_sdk_python_testing.model import (
+    StartDurableExecutionInput,
+    StopDurableExecutionResponse,
+    executed_version,
+)
 from aws_durable_execution_sdk_python_testing.observer import ExecutionNotifier
 from aws_durable_execution_sdk_python_testing.threads import DaemonThreadPool
 from aws_durable_execution_sdk_python_testing.token import CallbackToken
@@ -47,8 +52,9 @@ from aws_durable_execution_sdk_python_testing.worker.checkpoint_tasks import Cal
 from aws_durable_execution_sdk_python_testing.worker.status import InvocationState
 
 from reservation_cli.local.aws_engine.clock import MillisecondClock, WallClockScheduler
-from reservation_cli.local.aws_engine.errors import callback_closed, invalid_parameter, not_found
+from reservation_cli.local.aws_engine.errors import callback_closed, invalid_parameter, not_found, not_stored
 from reservation_cli.local.aws_engine.execution import LocalExecution
+from reservation_cli.local.aws_engine.functions import Functions
 from reservation_cli.local.aws_engine.host import (
     HandlerHost,
     HostUnavailableError,
@@ -56,11 +62,12 @@ from reservation_cli.local.aws_engine.host import (
     InvocationFailedError,
 )
 from reservation_cli.local.aws_engine.lanes import LaneRegistry, PriorityPool
-from reservation_cli.local.aws_engine.store import SqliteStore
+from reservation_cli.local.aws_engine.store import NoRoomError, SqliteStore
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
+#: For each deployment: handlers that never yield hold up no others than their own.
 _INVOCATION_THREADS = 64
 #: What has begun goes before what begins: the service has room for both, and one machine must not fire timers late
 #: because new executions arrive.
@@ -74,6 +81,10 @@ _INVOCATION_ERRORS = (
     TimeoutError,
 )
 _ABSENCE_RETRY_SECONDS = 0.2
+# A bundle that is being built is away for longer than a host that is started again.
+_MISSING_RETRY_SECONDS = 2.0
+#: Seconds after which a caller looks whether the lane it waits for stands still.
+_STALL_SECONDS = 0.5
 # The service takes longer to start the target of a chained invoke than its caller to suspend, so that a target ends
 # after the caller's invocation. Here a target would be the faster one: it waits for its caller, but not longer than
 # this, as the caller may have other things to do.
@@ -110,7 +121,7 @@ class LocalExecutor(Executor):
         scheduler: WallClockScheduler,
         host: HandlerHost,
         clock: MillisecondClock,
-        region: str,
+        functions: Functions,
         child_dispatcher: ChildDispatcher | None = None,
     ) -> None:
         super().__init__(
@@ -120,12 +131,15 @@ class LocalExecutor(Executor):
             checkpoint_processor=CheckpointProcessor(store, scheduler, clock),
             registry=LaneRegistry(store, scheduler),
             clock=clock,
-            region=region,
+            region=functions.region,
             child_dispatcher=child_dispatcher,
         )
         self._executions = store
-        self._invocation_pool = DaemonThreadPool(max_workers=_INVOCATION_THREADS, thread_name_prefix="invocation")
-        self._invocations = PriorityPool(self._invocation_pool)
+        self._functions = functions
+        self._pools: dict[str, DaemonThreadPool] = {}
+        self._invocations: dict[str, PriorityPool] = {}
+        self._pools_lock = Lock()
+        self._missing: set[str] = set()
         self._dispatcher = CheckpointRequestDispatcher(
             {
                 OperationType.STEP: _StepProcessor(),
@@ -145,7 +159,10 @@ class LocalExecutor(Executor):
     def _create_execution(
         self, input: StartDurableExecutionInput, parent_execution_arn: str | None = None
     ) -> LocalExecution:
-        """Create and store an execution with an ARN of the service's shape."""
+        """Create and store an execution with an ARN of the service's shape.
+
+        Raises sqlite3.Error when nobody's chained invoke starts it and it cannot be stored: then there is none.
+        """
         start = replace(input, invocation_id=input.invocation_id or str(uuid4()))
         version = executed_version(start.function_qualifier)
         execution = LocalExecution(
@@ -157,13 +174,57 @@ class LocalExecutor(Executor):
         execution.region = self.region
         execution.parent_execution_arn = parent_execution_arn
         execution.start(now=self._clock.now())
-        self._store.update(execution)
+        if parent_execution_arn is None:
+            self._executions.write(execution)
+        else:  # its caller waits for it, whatever happens
+            self._store.update(execution)
         return execution
 
     def _launch_execution(self, execution: Execution, timeout_seconds: int) -> None:
         arn = execution.durable_execution_arn
         self.arm_execution_timeout(self._executions.load(arn))
-        self._invocations.submit(_STARTING, partial(self._invoke, arn))
+        self._submit_invocation(_STARTING, arn)
+
+    def stop_execution(self, execution_arn: str, error: ErrorObject | None = None) -> StopDurableExecutionResponse:
+        """Stop an execution. Raises `ApiError` 500 when that could not be stored."""
+        self._require_room(execution_arn)
+        return super().stop_execution(execution_arn, error)
+
+    def look(self, execution: LocalExecution, look: Callable[[], T]) -> T:
+        """What `look` sees of an execution between its changes, not in the middle of one."""
+        arn = execution.durable_execution_arn
+        if not self._executions.is_live(arn):
+            return look()
+        try:
+            return self._on_moving_lane(arn, look)
+        except NoRoomError:  # then its lane stands still, or will before the execution changes
+            return look()
+
+    def _require_room(self, arn: str) -> None:
+        """Refuse what somebody asks for when it could not be stored: otherwise the answer waits until there is room."""
+        execution = self.find(arn)
+        try:
+            self._on_moving_lane(arn, lambda: self._executions.write(execution))
+        except (NoRoomError, sqlite3.OperationalError) as error:
+            raise not_stored(error) from error
+
+    def _on_moving_lane(self, arn: str, work: Callable[[], T]) -> T:
+        """As `_on_lane`. Raises `NoRoomError`, and `work` is not done, while lanes wait for room on the disk."""
+        if (reason := self._executions.no_room) is not None:
+            raise NoRoomError(reason)
+        future = self._registry.submit(arn, CallableTask(work))
+        while True:
+            try:
+                return future.result(_STALL_SECONDS)
+            except TimeoutError as error:
+                reason = self._executions.no_room
+                if reason is not None and future.cancel():
+                    raise NoRoomError(reason) from error
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        for pool in self._pools.values():
+            pool.shutdown()
 
     def wait_for_end(self, arn: str) -> LocalExecution:
         """Block until the execution has ended and its end is on disk."""
@@ -195,13 +256,33 @@ class LocalExecutor(Executor):
     def _invoke_execution(self, execution_arn: str, delay: float = 0) -> None:
         """Invoke the handler on a thread of the pool, after `delay` seconds."""
         if delay == 0:
-            self._invocations.submit(_RESUMING, partial(self._invoke, execution_arn))
+            self._submit_invocation(_RESUMING, execution_arn)
             return
 
         async def later() -> None:
-            self._invocations.submit(_RESUMING, partial(self._invoke, execution_arn))
+            self._submit_invocation(_RESUMING, execution_arn)
 
         self._scheduler.call_later(later, delay=delay)
+
+    def _submit_invocation(self, priority: int, arn: str) -> None:
+        name = self._executions.load(arn).start_input.function_name
+        deployment = self._functions.deployment(name)
+        if deployment is None:
+            # It may be served after a restart, which then takes up what is due.
+            self._tell_missing(name)
+            return
+        with self._pools_lock:
+            invocations = self._invocations.get(deployment)
+            if invocations is None:
+                pool = DaemonThreadPool(max_workers=_INVOCATION_THREADS, thread_name_prefix="invocation")
+                self._pools[deployment] = pool
+                invocations = self._invocations[deployment] = PriorityPool(pool)
+        invocations.submit(priority, partial(self._invoke, arn))
+
+    def _tell_missing(self, name: str) -> None:
+        if name not in self._missing:
+            self._missing.add(name)
+            logger.warning("the function %s is not there; its executions wait for it", name)
 
     def _invoke(self, arn: str) -> None:
         try:
@@ -221,6 +302,7 @@ class LocalExecutor(Executor):
                 self._end_failed_invocation(arn, error, started)
                 return
             ended = self._clock.now()
+            self._missing.discard(start_input.function_name)
             self._on_lane(arn, lambda: self._finish_invocation(arn, response, started, ended, seq))
         except Exception:  # the end of a pool's thread: nobody above it would ever read the error
             logger.exception("[%s] the engine failed around an invocation", arn)
@@ -234,8 +316,8 @@ class LocalExecutor(Executor):
             case InvocationAbandonedError():
                 self._on_lane(arn, lambda: self._set_invocation_gate(arn, InvocationState.COMPLETED))
             case ResourceNotFoundException():
-                missing = ErrorObject(str(error), "ResourceNotFoundException", None, None)
-                self._on_lane(arn, lambda: self._fail_invocation_not_found(arn, missing))
+                self._tell_missing(self._executions.load(arn).start_input.function_name)
+                self._on_lane(arn, lambda: self._retry_after_absence(arn, _MISSING_RETRY_SECONDS))
             case InvalidInvocationOutputError(request_id=request_id):
                 invalid = self._invalid_output_error(str(error))
                 self._on_lane(arn, lambda: self._fail_after_invalid_output(arn, invalid, started, ended, request_id))
@@ -294,10 +376,10 @@ class LocalExecutor(Executor):
         delay = _CRASH_RETRY_SECONDS[failures - 1] if failure.crashed else self.RETRY_BACKOFF_SECONDS
         self._invoke_execution(arn, delay=delay)
 
-    def _retry_after_absence(self, arn: str) -> None:
-        """Invoke again when there was no host: no code has run, so no attempt is counted."""
+    def _retry_after_absence(self, arn: str, delay: float = _ABSENCE_RETRY_SECONDS) -> None:
+        """Invoke again when there was no host, or no bundle: no code has run, so no attempt is counted."""
         self._set_invocation_gate(arn, InvocationState.PRE_INVOKE)
-        self._invoke_execution(arn, delay=_ABSENCE_RETRY_SECONDS)
+        self._invoke_execution(arn, delay=delay)
 
     # Timers
 
@@ -464,6 +546,7 @@ class LocalExecutor(Executor):
     def beat_callback(self, callback_id: str) -> None:
         """Restart a callback's heartbeat timeout. Raises as `succeed_callback` does."""
         execution, _ = self._open_callback(callback_id)
+        self._require_room(execution.durable_execution_arn)
 
         def beat() -> None:
             execution, operation = self._open_callback(callback_id)
@@ -476,6 +559,7 @@ class LocalExecutor(Executor):
     def _answer_callback(self, callback_id: str, complete: Callable[[LocalExecution], Operation]) -> None:
         execution, _ = self._open_callback(callback_id)
         arn = execution.durable_execution_arn
+        self._require_room(arn)
 
         def answer() -> None:
             execution, _ = self._open_callback(callback_id)

@@ -98,6 +98,12 @@ class Functions:
             raise not_found(f"Function not found: {reference if foreign else self.arn(name, wanted)}")
         return Target(function, version)
 
+    def deployment(self, name: str) -> str | None:
+        """The name or pattern that serves the function `name`; None when it is not served."""
+        if name in self._by_name:
+            return name
+        return next((function.name for function in self._patterns if fnmatchcase(name, function.name)), None)
+
     def _find(self, name: str) -> Function | None:
         if name in self._by_name:
             return self._by_name[name]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import sqlite3
 from threading import Lock, Thread
 from uuid import uuid4
 
@@ -13,7 +14,7 @@ from aws_durable_execution_sdk_python_testing.execution import ExecutionStatus
 from aws_durable_execution_sdk_python_testing.model import StartDurableExecutionInput
 
 from reservation_cli.domain import json_text
-from reservation_cli.local.aws_engine.errors import ApiError, invalid_parameter
+from reservation_cli.local.aws_engine.errors import ApiError, invalid_parameter, not_stored
 from reservation_cli.local.aws_engine.execution import LocalExecution
 from reservation_cli.local.aws_engine.executor import LocalExecutor
 from reservation_cli.local.aws_engine.functions import ACCOUNT_ID, Functions, Target
@@ -98,7 +99,10 @@ class InvokeApi:
         with self._starting:
             existing = self._store.find(start.function_name, start.execution_name)
             if existing is None:
-                arn = self._executor.start_execution(start).execution_arn
+                try:
+                    arn = self._executor.start_execution(start).execution_arn
+                except sqlite3.Error as error:
+                    raise not_stored(error) from error
                 if arn is None:
                     raise ValueError("the engine started an execution without an ARN")
                 return arn

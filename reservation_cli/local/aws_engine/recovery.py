@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import sqlite3
 import threading
 from datetime import timedelta
 
@@ -9,6 +11,8 @@ from reservation_cli.local.aws_engine.clock import MillisecondClock
 from reservation_cli.local.aws_engine.execution import LocalExecution
 from reservation_cli.local.aws_engine.executor import LocalExecutor
 from reservation_cli.local.aws_engine.store import SqliteStore
+
+logger = logging.getLogger(__name__)
 
 # Lambda's default for `RetentionPeriodInDays`.
 RETENTION_DAYS = 14
@@ -28,8 +32,12 @@ def recover(executor: LocalExecutor, store: SqliteStore, clock: MillisecondClock
 
 
 def forget(store: SqliteStore, clock: MillisecondClock) -> int:
-    """Forget the executions past their retention; gives how many there were."""
-    return store.prune(clock.now() - timedelta(days=RETENTION_DAYS))
+    """Forget the executions past their retention; gives how many there were. On a full disk they stay until later."""
+    try:
+        return store.prune(clock.now() - timedelta(days=RETENTION_DAYS))
+    except sqlite3.OperationalError as error:
+        logger.warning("what is past its retention cannot be forgotten: %s", error)
+        return 0
 
 
 def forget_hourly(store: SqliteStore, clock: MillisecondClock, ended: threading.Event, seconds: float = _HOUR) -> None:

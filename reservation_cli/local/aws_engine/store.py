@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 
 from aws_durable_execution_sdk_python_testing.execution import Execution
 from aws_durable_execution_sdk_python_testing.stores.base import BaseExecutionStore
 
 from reservation_cli.local.aws_engine.execution import LocalExecution
+
+logger = logging.getLogger(__name__)
 
 _SCHEMA_VERSION = 1
 _SCHEMA = """
@@ -37,10 +40,16 @@ INSERT INTO executions (arn, function, version, name, status, started, ended, da
 ON CONFLICT (arn) DO UPDATE SET status = excluded.status, ended = excluded.ended, data = excluded.data
 """
 _RECENTLY_ENDED = 128
+#: Seconds until a write that found no room on the disk is tried again.
+_ROOM_SECONDS = 0.5
 
 
 class StoreError(Exception):
     """The data folder cannot be used; the message says why."""
+
+
+class NoRoomError(Exception):
+    """Nothing can be written at the moment, as on a full disk; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +95,17 @@ class SqliteStore(BaseExecutionStore):
     restart can do without; it is written by `flush`, which the lane calls after each of its tasks, so that a task that
     saves several times writes once. A commit in WAL mode with synchronous=NORMAL is one write without fsync (about
     50 us), which is why commits are not grouped.
+
+    What is told to `update` has already happened in memory. When it cannot be written, as on a full disk, `update`
+    waits until it can be; whatever would follow waits with it, and goes on by itself.
     """
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
         self._lock = Lock()
+        self._closed = Event()
+        self._waiting: dict[str, str] = {}
         self._live: dict[str, LocalExecution] = {}
         self._recent: OrderedDict[str, LocalExecution] = OrderedDict()
         self._unsaved: dict[str, LocalExecution] = {}
@@ -106,7 +121,8 @@ class SqliteStore(BaseExecutionStore):
             if version not in (0, _SCHEMA_VERSION):
                 raise StoreError(f"{folder} was written by another version of the engine (schema {version})")
             self._connection.executescript(_SCHEMA)
-            self._connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+            if version != _SCHEMA_VERSION:  # a write, for which there may be no room
+                self._connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
         except sqlite3.DatabaseError as error:
             raise StoreError(f"{folder} cannot be opened: {error}") from error
 
@@ -119,11 +135,33 @@ class SqliteStore(BaseExecutionStore):
         """Whether the execution runs, or has ended but not yet on disk."""
         return arn in self._live
 
+    @property
+    def no_room(self) -> str | None:
+        """Why nothing can be written at the moment; None while everything can."""
+        return next(iter(self._waiting.copy().values()), None)
+
     def save(self, execution: Execution) -> None:
         self._unsaved[execution.durable_execution_arn] = _local(execution)
 
     def update(self, execution: Execution) -> None:
         execution = _local(execution)
+        arn = execution.durable_execution_arn
+        while True:
+            try:
+                self.write(execution)
+            except sqlite3.OperationalError as error:
+                if not self._waiting:
+                    logger.error("%s cannot be written, everything waits: %s", self._folder, error)  # noqa: TRY400 - the reason is enough
+                self._waiting[arn] = str(error)
+                if self._closed.wait(_ROOM_SECONDS):
+                    raise
+            else:
+                break
+        if self._waiting.pop(arn, None) is not None and not self._waiting:
+            logger.warning("%s can be written again", self._folder)
+
+    def write(self, execution: LocalExecution) -> None:
+        """As `update`, but raises sqlite3.Error at once; nothing is changed then, and a new execution is not there."""
         arn = execution.durable_execution_arn
         ended = execution.ended
         row = (
@@ -136,9 +174,9 @@ class SqliteStore(BaseExecutionStore):
             None if ended is None else _millis(ended),
             json.dumps(execution.to_json_dict(), separators=(",", ":")),
         )
-        self._unsaved.pop(arn, None)
         with self._lock:
             self._connection.execute(_UPSERT, row)
+            self._unsaved.pop(arn, None)
             if execution.is_complete:
                 self._live.pop(arn, None)
                 self._remember(execution)
@@ -228,6 +266,7 @@ class SqliteStore(BaseExecutionStore):
 
     def close(self) -> None:
         """Release the file. Call it last: nothing can be read or written afterwards."""
+        self._closed.set()
         with self._lock:
             self._connection.close()
 
