@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from reservation_cli.local.localhttp import HOST
+from reservation_cli.local.localhttp import HOST, listens
 
 
 def choose(wanted: int, taken: set[int]) -> int:
@@ -23,7 +23,8 @@ def is_free(port: int) -> bool:
             attempt.bind((HOST, port))
         except OSError:
             return False
-    return True
+    # On macOS that succeeds beside a server that listens on all addresses, and takes its requests away.
+    return not listens(port)
 
 
 def _any(taken: set[int]) -> int:
