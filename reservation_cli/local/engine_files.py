@@ -104,12 +104,17 @@ def remove(path: Path) -> None:
         path.with_suffix(ending).unlink(missing_ok=True)
 
 
-def claim(path: Path) -> tuple[str, str]:
-    """The reservation of an entry of the directory, and its seat. Raises as `instance` does."""
+def claim(path: Path) -> tuple[str, str] | None:
+    """The reservation of an entry of the directory, and its seat; None when nobody has claimed it.
+
+    Such a one is left by a question for an id that never was. Raises as `instance` does.
+    """
     with closing(opened(path)) as database:
+        if not database.execute("SELECT 1 FROM sqlite_master WHERE name = '_cf_KV'").fetchone():
+            return None
         row = database.execute("SELECT value FROM _cf_KV WHERE key = 'request'").fetchone()
     if row is None:
-        raise ValueError("an entry without a request")
+        return None
     return _text(row[0], b"reservationId"), _text(row[0], b"seatId")
 
 

@@ -1,11 +1,14 @@
 """Forgets what ended long ago on Cloudflare's local engine, as the clouds do: a thousand reservations are 5,000 files.
 
-Done once a day, before the engine starts: then nothing has the files open, and nothing is made meanwhile.
+Done once a day, before the engine starts: then nothing has the files open, and nothing is made meanwhile. What there
+was no time for, the next start goes on with.
 
 - An instance that ended is kept for RETENTION_DAYS (Lambda's default; Cloudflare's is 30), and the newest KEPT of those
   whatever a benchmark makes of them. One that has not ended is never touched.
 - A reservation that expired, or was cancelled or rejected, is kept by its seat and by the directory for as long. One
   that is held or confirmed stays: a confirmed seat is somebody's for good.
+- What only a question for an unknown id has left, an instance or an entry of the directory without anything in it, goes
+  as soon.
 - What KV was to keep for a day only, its simulator deletes when it is read; here the rest goes.
 """
 
@@ -54,23 +57,25 @@ def prune(state: Path, worker: str, now: float) -> Pruned:
     Only files that have not been written to for long are opened. One that is not understood is left as it is.
     """
     before = now - RETENTION_DAYS * _DAY
-    # In this order: an instance that is left has its reservation left.
-    deadline = time.monotonic() + _SECONDS
-    instances = _instances(engine_files.workflows(state, worker), now, before, deadline)
-    reservations = _reservations(state, worker, now, before, deadline)
+    # In this order: an instance that is left has its reservation left. Half of the time for each at least.
+    begun = time.monotonic()
+    instances, all_instances = _instances(engine_files.workflows(state, worker), now, before, begun + _SECONDS / 2)
+    reservations, all_reservations = _reservations(state, worker, now, before, begun + _SECONDS)
     entries = sum(_entries(folder, now) for folder in (state / "v3" / "kv").glob("miniflare-KVNamespaceObject"))
-    (state / _MARK).touch()
+    if all_instances and all_reservations:
+        (state / _MARK).touch()
     return Pruned(instances, reservations, entries)
 
 
-def _instances(folder: Path, now: float, before: float, deadline: float) -> int:
+def _instances(folder: Path, now: float, before: float, deadline: float) -> tuple[int, bool]:
+    """How many are gone, and whether there was time for all."""
     newest_first = sorted(
         ((engine_files.written(path), path) for path in engine_files.databases(folder)), key=itemgetter(0), reverse=True
     )
     gone = 0
     for index, (written, path) in enumerate(newest_first):
         if time.monotonic() > deadline:
-            break
+            return gone, False
         if written >= before and (index < KEPT or written >= now - _HOUR):
             continue
         if _is_unfinished(path):
@@ -78,7 +83,7 @@ def _instances(folder: Path, now: float, before: float, deadline: float) -> int:
         else:
             engine_files.remove(path)
             gone += 1
-    return gone
+    return gone, True
 
 
 def _is_unfinished(path: Path) -> bool:
@@ -95,7 +100,8 @@ def _look_again_later(path: Path, now: float) -> None:
     os.utime(path, (now, now))
 
 
-def _reservations(state: Path, worker: str, now: float, before: float, deadline: float) -> int:
+def _reservations(state: Path, worker: str, now: float, before: float, deadline: float) -> tuple[int, bool]:
+    """As `_instances`, of the entries of the directory. What was only asked for is no reservation, and not counted."""
     seats, directory, instances = (
         engine_files.objects(state, worker, "Seat"),
         engine_files.objects(state, worker, "Directory"),
@@ -105,9 +111,13 @@ def _reservations(state: Path, worker: str, now: float, before: float, deadline:
     # An entry of the directory is written once, when its reservation is asked for.
     for path in [path for path in engine_files.databases(directory) if engine_files.written(path) < before]:
         if time.monotonic() > deadline:
-            break
+            return gone, False
         try:
-            reservation, seat_id = engine_files.claim(path)
+            claimed = engine_files.claim(path)
+            if claimed is None:
+                engine_files.remove(path)
+                continue
+            reservation, seat_id = claimed
             seat = engine_files.object_path(seats, seat_id)
             stays = engine_files.object_path(instances, reservation).exists() or (
                 seat.exists() and not _forget(seat, reservation, before)
@@ -119,7 +129,7 @@ def _reservations(state: Path, worker: str, now: float, before: float, deadline:
         else:
             engine_files.remove(path)
             gone += 1
-    return gone
+    return gone, True
 
 
 def _forget(seat: Path, reservation: str, before: float) -> bool:

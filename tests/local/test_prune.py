@@ -13,6 +13,7 @@ import pytest
 
 from reservation_cli import settings
 from reservation_cli.domain.reservation import ReservationRequest, new_reservation_id
+from reservation_cli.errors import NotFoundError
 from reservation_cli.local import engine_files, prune, stack
 from reservation_cli.platforms import connect
 from support import engine_disk
@@ -56,6 +57,15 @@ def test_what_a_question_for_no_instance_left_is_removed(tmp_path: Path) -> None
     old, new = engine_disk.ghost(tmp_path, "old", written=OLD), engine_disk.ghost(tmp_path, "new", written=NOW)
     run(tmp_path)
     assert (old.exists(), new.exists()) == (False, True)
+
+
+@pytest.mark.parametrize("table", [False, True])
+def test_what_a_question_for_no_reservation_left_is_removed(tmp_path: Path, table: bool) -> None:
+    old = engine_disk.ghost_entry(tmp_path, "old", written=OLD, table=table)
+    recent = engine_disk.ghost_entry(tmp_path, "recent", written=RECENT, table=table)
+    seat, entry = engine_disk.reservation(tmp_path, "r-1", "A1", "held", written=OLD, ended=None)
+    assert run(tmp_path).reservations == 0
+    assert [path.exists() for path in (old, recent, seat, entry)] == [False, True, True, True]
 
 
 def test_so_many_are_kept_at_most_but_for_the_unfinished_and_the_last_hours(
@@ -151,6 +161,42 @@ def test_once_a_day(tmp_path: Path) -> None:
     assert prune.is_due(tmp_path, now - DAY), "a clock that was set back does not put it off"
 
 
+def many(state: Path, count: int = 40) -> tuple[Path, Path]:
+    """So many old instances and reservations of others; the folders of both."""
+    for number in range(count):
+        engine_disk.instance(state, f"i{number}", "complete", written=OLD)
+        engine_disk.reservation(state, f"r{number}", f"A{number}", "expired", written=OLD, ended=OLD)
+    return engine_files.workflows(state, WORKER), engine_files.objects(state, WORKER, "Directory")
+
+
+def left(folder: Path) -> int:
+    return len(list(engine_files.databases(folder)))
+
+
+def test_what_there_was_no_time_for_is_due_still(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folders = many(tmp_path)
+    monkeypatch.setattr(prune, "time", Clock(step=0.2))
+    counts = [40, 40]
+    while any(counts):
+        assert prune.is_due(tmp_path, time.time()), counts
+        run(tmp_path)
+        before, counts = counts, [left(folder) for folder in folders]
+        assert all(now < was for was, now in zip(before, counts, strict=True) if was), "neither waits for the other"
+    run(tmp_path)
+    assert not prune.is_due(tmp_path, time.time())
+
+
+class Clock:
+    """Stands for `time`: each look at it takes `step` seconds."""
+
+    def __init__(self, step: float) -> None:
+        self._now, self._step = 0.0, step
+
+    def monotonic(self) -> float:
+        self._now += self._step
+        return self._now
+
+
 def test_when_an_instance_is_due(tmp_path: Path) -> None:
     def due(name: str, **fields: object) -> float:
         found = engine_files.instance(engine_disk.instance(tmp_path, name, "running", written=NOW, **fields))  # type: ignore[arg-type]
@@ -190,7 +236,12 @@ def test_the_files_of_the_real_engine_are_read_aright(
     assert found.status in ("running", "waiting")
     assert held.expires_at is not None
     assert abs(found.due - held.expires_at.timestamp()) < 60
+    with pytest.raises(NotFoundError):
+        client.reservation(f"never-{name}")
     directory = engine_files.objects(state, up.workflow, "Directory")
+    asked = engine_files.object_path(directory, f"never-{name}")
+    until(asked.exists, "what a question leaves")
+    assert engine_files.claim(asked) is None
     assert engine_files.claim(engine_files.object_path(directory, name)) == (name, seat)
     seat_path = engine_files.object_path(engine_files.objects(state, up.workflow, "Seat"), seat)
     with closing(engine_files.opened(seat_path)) as database:

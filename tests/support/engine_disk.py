@@ -82,6 +82,15 @@ def reservation(
     return _aged(seats, written), _aged(entry, written)
 
 
+def ghost_entry(state: Path, name: str, *, written: float, table: bool = False) -> Path:
+    """What a question for a reservation that never was leaves in the directory, perhaps with a `table` for values."""
+    path = _database(engine_files.objects(state, WORKER, "Directory"), name)
+    with closing(sqlite3.connect(path)) as database, database:
+        kind = "_cf_KV (key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID" if table else "_cf_METADATA (key INTEGER)"
+        database.execute(f"CREATE TABLE {kind}")
+    return _aged(path, written)
+
+
 def kv_entry(state: Path, key: str, expiration: float | None) -> Path:
     """An entry of KV; gives the file of its value."""
     folder = state / "v3" / "kv"
