@@ -15,15 +15,23 @@ from support.races import SEED
 
 pytestmark = [pytest.mark.soak, pytest.mark.stack]
 
+#: What must have been told more often than there are seats.
+TOLD = ("reserve held", "reserve rejected", "confirm confirmed", "confirm too_late", "cancel cancelled", "read held")
+PLAN = Plan(users=200, seats=20, seconds=600, seed=SEED, think=8)
+
 
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_each_seat_answers_one_call_after_the_other(tmp_path: Path, platform: Platform) -> None:
     with races.own_stack(tmp_path / "home") as environ:
         client = connect(settings.load(environ), platform, None, print)
-        figures = contention.run(client, Plan(users=200, seats=20, seconds=600, seed=SEED, think=8))
+        figures = contention.run(client, PLAN)
         client.close()
     print(f"\nseed {SEED}", figures, sep="\n")
     assert figures.broken == {}
     assert (figures.lost, figures.problems) == (0, [])
     assert figures.outcomes["held"] == 0
+    # Calls that nobody answers, or that do not meet, show nothing.
     assert figures.unanswered < figures.calls / 20
+    assert figures.calls > 20 * PLAN.users
+    assert [told for told in TOLD if figures.answers[told] <= PLAN.seats] == []
+    assert sum(crowd > 1 for crowd in figures.crowds) > len(figures.crowds) / 2

@@ -11,28 +11,21 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from math import inf
 
 from reservation_cli.domain.reservation import STRATEGIES, Platform, Reservation, ReservationRequest
-from reservation_cli.domain.timeline import ENDED, ExecutionStatus
-from reservation_cli.errors import ResvError
 from reservation_cli.platforms import PlatformClient
-from reservation_cli.platforms.pace import Pace
+from support.calls import call, server_errors, witnesses_of
 from support.linearizability import Operation, Verdict, check_seat
-from support.races import known, patiently
 from support.seat_machine import Call, Record
 from support.waiting import until
-from support.witnesses import REFUSALS, Act, Answer, Witnesses, lost, ms, problems
+from support.witnesses import REFUSALS, Act, Answer, lost, ms, problems
 
 HOLDS = (1, 2, 3)
 #: So many calls a sold seat is asked for still.
 LAST_CALLS = 8
-#: Readers at the end, and how many reservations they look at a second: each opens its files in workerd again.
-READERS, READS_A_SECOND = 6, 60.0
-_LOOK_SECONDS = 0.5
 _PATIENCE, _PATIENCE_SECONDS = 60, 1.0
 
 
@@ -197,19 +190,7 @@ class User(threading.Thread):
         self._stop_.wait(max(0.0, moment / 1000 - time.time()))
 
     def _call(self, act: Act, request: ReservationRequest) -> Answer:
-        client, sent = self._client, time.time() * 1000
-        record: Reservation | None = None
-        refusal = ref = None
-        try:
-            if act == "reserve":
-                lane = client.reserve(request)
-                record, ref = lane.reservation, lane.ref
-            else:
-                ask = {"confirm": client.confirm, "cancel": client.cancel, "read": client.reservation}[act]
-                record = ask(request.reservation_id)
-        except ResvError as error:
-            refusal = error.code
-        answer = Answer(act, request, sent, time.time() * 1000, record, refusal, ref)
+        answer = call(self._client, act, request)
         self._hall.record(answer)
         return answer
 
@@ -217,7 +198,7 @@ class User(threading.Thread):
 def run(client: PlatformClient, plan: Plan) -> Figures:
     """Let the users loose, and look at what they were told and at what every reader says in the end."""
     begun, since = time.monotonic(), datetime.now(UTC) - timedelta(seconds=1)
-    stamp = f"c{int(time.time()):x}"
+    stamp, errors = f"c{int(time.time()):x}", server_errors(client)
     hall, stop = Hall([f"{stamp}-s{number}-0" for number in range(plan.seats)]), threading.Event()
     users = [User(client, hall, plan, number, stop) for number in range(plan.users)]
     for user in users:
@@ -229,7 +210,8 @@ def run(client: PlatformClient, plan: Plan) -> Figures:
         if user.error:
             raise user.error
 
-    ends = _ends(client, list(dict.fromkeys(answer.reservation_id for answer in hall.answers)), since)
+    names = list(dict.fromkeys(answer.reservation_id for answer in hall.answers))
+    ends = witnesses_of(client, names, since, seconds=600)
     by_seat: dict[str, list[Answer]] = {}
     by_reservation: dict[str, list[Answer]] = {}
     for answer in hall.answers:
@@ -247,14 +229,12 @@ def run(client: PlatformClient, plan: Plan) -> Figures:
         verdicts={seat: check_seat(history(answers, records)) for seat, answers in by_seat.items()},
         calls=len(hall.answers),
         reservations=len(by_reservation),
-        answers=Counter(
-            f"{one.act} {one.record.status if one.record else one.refusal or 'accepted'}" for one in hall.answers
-        ),
+        answers=Counter(one.told for one in hall.answers),
         outcomes=Counter(end.seat.status if end.seat else "unknown" for end in ends.values()),
         crowds=[_crowd(answers) for answers in by_seat.values()],
         unanswered=sum(one.is_open for one in hall.answers),
         lost=sum(lost(answers, ends) for answers in by_reservation.values()),
-        problems=found,
+        problems=found + errors,
         seconds=time.monotonic() - begun,
     )
 
@@ -263,7 +243,8 @@ def history(answers: Sequence[Answer], records: Mapping[str, Reservation]) -> li
     """The operations on a seat, from what callers were told and how each reservation ended.
 
     `reserve` is two: the hold, made by the workflow meanwhile, and the look at it that its answer comes from. A
-    refusal names how the reservation ended, and what has ended has one record. "Not found" is no answer of the seat.
+    refusal names how the reservation ended, and what has ended has one record. Whoever did not find a reservation asked
+    before its hold; a rejection is left out there: on AWS it is seen only some time after the look at the seat.
     After all of them comes a look at each reservation as it ended.
     """
     made: list[Operation] = []
@@ -277,13 +258,13 @@ def history(answers: Sequence[Answer], records: Mapping[str, Reservation]) -> li
         if final is None:
             continue
         end, told = _record(final), _record(one.record) if one.record else None
-        call = Operation(one.sent, one.answered, "get", one.reservation_id, told)
+        asked = Operation(one.sent, one.answered, "get", one.reservation_id, told)
         if one.act == "reserve":
             held = replace(end, status="held", ended_at=None)
             hold = end if end.status == "rejected" else held
             answered = told_by.get(one.reservation_id, inf)
             made.append(
-                replace(call, call="hold", told=hold, answered=answered, hold_ms=one.request.hold_seconds * 1000)
+                replace(asked, call="hold", told=hold, answered=answered, hold_ms=one.request.hold_seconds * 1000)
             )
         if one.act in ("confirm", "cancel"):
             act: Call = "confirm" if one.act == "confirm" else "cancel"
@@ -291,10 +272,10 @@ def history(answers: Sequence[Answer], records: Mapping[str, Reservation]) -> li
                 outcome = REFUSALS[one.refusal]
                 told = end if end.status == outcome else replace(end, status=outcome)
             elif told is None and one.refusal != "not_found":
-                call, told = replace(call, answered=inf), end
-            call = replace(call, call=act, told=told)
-        if told is not None:
-            made.append(call)
+                asked, told = replace(asked, answered=inf), end
+            asked = replace(asked, call=act, told=told)
+        if told is not None or (one.refusal == "not_found" and end.status != "rejected"):
+            made.append(asked)
     over = max((one.answered for one in answers), default=0.0)
     names = dict.fromkeys(one.reservation_id for one in answers)
     return made + [Operation(over, inf, "get", name, _record(records[name])) for name in names if name in records]
@@ -314,27 +295,3 @@ def _crowd(answers: Iterable[Answer]) -> int:
         under_way += change
         most = max(most, under_way)
     return most
-
-
-def _ends(client: PlatformClient, names: Sequence[str], since: datetime) -> dict[str, Witnesses]:
-    listed: Mapping[str, ExecutionStatus] = {}
-
-    def have_ended() -> bool:
-        nonlocal listed
-        listed = patiently(lambda: client.statuses(since))
-        going = any(listed.get(name) not in ENDED for name in names if name in listed)
-        if going:
-            time.sleep(_LOOK_SECONDS)  # the list has thousands
-        return not going
-
-    until(have_ended, "all executions to end", seconds=600)
-    pace = Pace(READERS, READS_A_SECOND)
-
-    def look(name: str) -> Witnesses:
-        pace.wait()
-        return Witnesses(
-            known(lambda: client.reservation(name)), known(lambda: client.timeline(name)), listed.get(name)
-        )
-
-    with ThreadPoolExecutor(READERS) as pool:
-        return dict(zip(names, pool.map(look, names), strict=True))

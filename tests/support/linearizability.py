@@ -23,7 +23,7 @@ from support.seat_machine import FREE, Call, Record, Seat, called
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A call on a seat: sent and answered when, in epoch ms, and the record it was told.
+    """A call on a seat: sent and answered when, in epoch ms, and the record it was told; None when it found none.
 
     One without an answer has `answered` infinite, and is told how the reservation ended: it may have been carried out
     at any time since, or never, which is the same as after all others.
@@ -35,7 +35,6 @@ class Operation:
     reservation_id: str
     told: Record | None
     hold_ms: int = 0
-    client: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +65,14 @@ def check_seat(history: Iterable[Operation], budget: int = 1_000_000) -> Verdict
 
 def step(moment: Moment, one: Operation) -> Iterator[Moment]:
     """The moment after the call, if the seat can have answered it so."""
-    told = one.told and _lapsed(one.told)
+    if one.told is None:
+        # To find nothing takes no look at the clock, and may not even take one at the seat.
+        if one.reservation_id not in moment.seat.records:
+            yield moment
+        return
+    told = _lapsed(one.told)
     sent = floor(one.invoked)
-    stamps = (told.created_at, told.ended_at) if told else ()
+    stamps = (told.created_at, told.ended_at)
     live = moment.seat.live
     lease = (live.expires_at,) if live else ()
     # In this order: a reading that lets no hold lapse leaves open all that one that does would, and more.
@@ -76,7 +80,7 @@ def step(moment: Moment, one: Operation) -> Iterator[Moment]:
     for look in looks:
         seat, record = called(moment.seat, one.call, one.reservation_id, one.hold_ms, look)
         is_new = one.reservation_id not in moment.seat.records
-        if is_new and record and told and record.status == told.status == "rejected":
+        if is_new and record and record.status == told.status == "rejected":
             # AWS looks at the seat, and then reads the clock for the record.
             if record.held_until != told.held_until or not sent <= told.created_at <= one.answered:
                 continue

@@ -10,23 +10,20 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
-from typing import Literal, TypeVar, get_args
+from typing import Literal, get_args
 
 from reservation_cli import settings
 from reservation_cli.domain.reservation import STRATEGIES, Platform, ReservationRequest
-from reservation_cli.domain.timeline import ENDED, ExecutionStatus, Timeline
-from reservation_cli.errors import NotFoundError, PlatformError, ResvError, TimedOutError
+from reservation_cli.domain.timeline import Timeline
 from reservation_cli.local import stack
 from reservation_cli.platforms import PlatformClient, connect
 from support.aws_engine_kit import free_port
-from support.waiting import until
+from support.calls import call, now_ms, patiently, server_errors, witnesses_of
 from support.witnesses import Act, Answer, Witnesses, lost, ms, problems
-
-Found = TypeVar("Found")
 
 #: RESV_RACE_SEED sets another; the same seed plans the same races. Who wins them is up to the machine.
 SEED = int(os.environ.get("RESV_RACE_SEED", "5"))
@@ -44,15 +41,18 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 #: Races at once, and their calls. Each reservation keeps nine files open in workerd until it has been idle for 10 s.
 AT_ONCE = 16
 BATCH = 200
-READERS = 8
-_LOOK_SECONDS = 0.3
 #: The spread of a call around the moment that it is aimed at, in ms: two thirds are nearer.
 SPREAD_MS = 3.0
 
-
-def now_ms() -> float:
-    """This machine's clock, in epoch milliseconds."""
-    return time.time() * 1000
+#: The calls without which a race of the kind is none, and how many of each.
+SIDES: Mapping[Kind, Mapping[Act, int]] = {
+    "confirm against expiry": {"reserve": 1, "confirm": 1},
+    "confirm against cancel": {"reserve": 1, "confirm": 1, "cancel": 1},
+    "double confirm": {"reserve": 1, "confirm": 3},
+    "double reserve": {"reserve": 2},
+    "confirm before the hold": {"reserve": 1, "confirm": 1},
+    "cancel during finalize": {"reserve": 1, "cancel": 1},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +67,20 @@ class Race:
         """Its reservations; the first is the one that was raced for."""
         return list(dict.fromkeys(answer.reservation_id for answer in self.answers))
 
+    @property
+    def is_decided(self) -> bool:
+        """Whether each side was told what came of it."""
+        decided = Counter(answer.act for answer in self.answers if answer.is_decided)
+        return all(decided[act] >= count for act, count in SIDES[self.kind].items())
+
 
 @dataclass(slots=True)
 class Figures:
-    """What came of the races of a kind. `near` has, in ms, how far from the moment aimed at each race was decided."""
+    """What came of the races of a kind.
+
+    `decided` are those in which each side was told what came of it, `straddled` those with a call under way at the
+    moment that counts. `near` has, in ms, how far from the moment aimed at each race was decided.
+    """
 
     kind: Kind
     platform: Platform
@@ -79,6 +89,7 @@ class Figures:
     answers: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
     near: list[float] = field(default_factory=list)
+    decided: int = 0
     straddled: int = 0
     unanswered: int = 0
     lost: int = 0
@@ -90,8 +101,9 @@ class Figures:
         told = ", ".join(f"{name} {count}" for name, count in sorted(self.answers.items()))
         ended = ", ".join(f"{name} {count}" for name, count in sorted(self.outcomes.items()))
         lines = [
-            f"{self.platform}: {self.kind}: {self.races} races, {self.reservations} reservations in"
-            f" {self.seconds:.0f} s; lost {self.lost}, problems {len(self.problems)}, unanswered {self.unanswered}",
+            f"{self.platform}: {self.kind}: {self.races} races ({self.decided} decided), {self.reservations}"
+            f" reservations in {self.seconds:.0f} s; lost {self.lost}, problems {len(self.problems)},"
+            f" unanswered {self.unanswered}",
             f"  answers: {told}",
             f"  ended: {ended}",
         ]
@@ -125,6 +137,7 @@ class Arena:
 
     def __init__(self, client: PlatformClient, seed: int = SEED) -> None:
         self._client = client
+        self._errors = server_errors(client)
         self._seed = seed
         self._run = f"{int(time.time()):x}"
         self._races = ThreadPoolExecutor(AT_ONCE)
@@ -133,8 +146,9 @@ class Arena:
         #: So many ms before the moment that counts a call is sent. It goes up with each confirmation that was too late
         #: and down with each that was not, so that as many come too late as don't.
         self._lead = 5.0
-        #: From a lease's end to its finalize, in ms.
+        #: From a lease's end to its finalize, and from the sending of a reserve to its hold, in ms.
         self._lateness = 10.0
+        self._hold_ms = 60.0
 
     def close(self) -> None:
         """End the threads."""
@@ -154,6 +168,8 @@ class Arena:
             ends = self._ends([name for race in races for name in race.ids], since)
             for race in races:
                 self._count(figures, race, {name: ends[name] for name in race.ids})
+            figures.problems += self._errors
+            self._errors.clear()
             figures.seconds = time.monotonic() - begun
             watch(figures)
         return figures
@@ -168,25 +184,20 @@ class Arena:
 
     def now(self, act: Act, request: ReservationRequest) -> Answer:
         """Make the call."""
-        sent, client = now_ms(), self._client
-        try:
-            if act == "reserve":
-                lane = client.reserve(request)
-                return Answer(act, request, sent, now_ms(), lane.reservation, None, lane.ref)
-            call = {"confirm": client.confirm, "cancel": client.cancel, "read": client.reservation}[act]
-            record = call(request.reservation_id)
-        except ResvError as error:
-            return Answer(act, request, sent, now_ms(), refusal=error.code)
-        return Answer(act, request, sent, now_ms(), record)
+        answer = call(self._client, act, request)
+        if act == "reserve" and answer.record:
+            with self._lock:
+                self._hold_ms += (ms(answer.record.created_at) - answer.sent - self._hold_ms) / 4
+        return answer
 
     def at(self, moment: float, act: Act, request: ReservationRequest) -> Future[Answer]:
         """Make the call so that the platform gets to it at `moment` (epoch ms), as far as can be foreseen."""
 
-        def call() -> Answer:
+        def in_time() -> Answer:
             time.sleep(max(0.0, moment - self._lead - now_ms()) / 1000)
             return self.now(act, request)
 
-        return self._calls.submit(call)
+        return self._calls.submit(in_time)
 
     def learn(self, confirm: Answer) -> None:
         """Aim the next ones by how this confirmation at the end of a lease went."""
@@ -197,42 +208,32 @@ class Arena:
             elif confirm.refusal == "too_late":
                 self._lead += step
 
+    def expects_hold(self) -> float:
+        """How long after its reserve is sent a hold will be made, as far as can be foreseen; ms."""
+        return self._hold_ms
+
     def expects_finalize(self, due: float) -> float:
         """When the finalize of a hold that is due at `due` will begin, as far as can be foreseen; epoch ms."""
         return due + self._lateness
 
     def _ends(self, names: Sequence[str], since: datetime) -> dict[str, Witnesses]:
-        """What every reader says of each once all have ended, `status` and `list` included."""
-        listed: Mapping[str, ExecutionStatus] = {}
-
-        def have_ended() -> bool:
-            nonlocal listed
-            listed = patiently(lambda: self._client.statuses(since))
-            going = any(listed[name] not in ENDED for name in names if name in listed)
-            if going:
-                time.sleep(_LOOK_SECONDS)  # the list has hundreds
-            return not going
-
-        until(have_ended, f"{len(names)} reservations to end", seconds=120)
+        """What every reader says of each once all have ended, `list` with its outcomes included."""
+        found = witnesses_of(self._client, names, since, seconds=120)
         newest = {lane.reservation_id: lane for lane in patiently(lambda: self._client.executions(min(50, len(names))))}
-        with ThreadPoolExecutor(READERS) as pool:
-            seats = list(pool.map(lambda name: known(lambda: self._client.reservation(name)), names))
-            lanes = list(pool.map(lambda name: known(lambda: self._client.timeline(name)), names))
-        ends = {}
-        for name, seat, lane in zip(names, seats, lanes, strict=True):
-            ends[name] = Witnesses(seat, lane, listed.get(name))
-            if lane and name in newest and newest[name].outcome != lane.outcome:
-                ends[name] = Witnesses(seat, None, listed.get(name))
-        late = [_finalize_ms(lane) - ms(lane.due) for lane in lanes if lane and lane.outcome == "expired"]
-        if late:
-            self._lateness = median(late)
-        return ends
+        for name, end in found.items():
+            if end.lane and name in newest and newest[name].outcome != end.lane.outcome:
+                found[name] = replace(end, lane=None)
+        lanes = [end.lane for end in found.values() if end.lane and end.lane.outcome == "expired"]
+        if lanes:
+            self._lateness = median(_finalize_ms(lane) - ms(lane.due) for lane in lanes)
+        return found
 
     def _count(self, figures: Figures, race: Race, ends: Mapping[str, Witnesses]) -> None:
         figures.races += 1
         figures.reservations += len(ends)
-        figures.answers.update(_told(answer) for answer in race.answers)
+        figures.answers.update(answer.told for answer in race.answers)
         figures.outcomes.update(end.seat.status if end.seat else "unknown" for end in ends.values())
+        figures.decided += race.is_decided
         figures.unanswered += sum(answer.is_open for answer in race.answers)
         figures.lost += lost(race.answers, ends)
         figures.problems += problems(race.answers, ends)
@@ -242,30 +243,6 @@ class Arena:
             near, is_under_way = measured
             figures.near.append(near)
             figures.straddled += is_under_way
-
-
-def known(ask: Callable[[], Found]) -> Found | None:
-    """What is asked for, or None where it is not found."""
-    try:
-        return patiently(ask)
-    except NotFoundError:
-        return None
-
-
-def patiently(ask: Callable[[], Found]) -> Found:
-    """What is asked for, also of an engine that its supervisor is just starting again: of a busy machine it may."""
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            return ask()
-        except (PlatformError, TimedOutError):
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(_LOOK_SECONDS)
-
-
-def _told(answer: Answer) -> str:
-    return f"{answer.act} {answer.record.status if answer.record else answer.refusal or 'accepted'}"
 
 
 def _finalize_ms(lane: Timeline) -> int:
@@ -312,9 +289,10 @@ def _reserve_twice(arena: Arena, request: ReservationRequest, chance: random.Ran
 
 
 def _confirm_early(arena: Arena, request: ReservationRequest, chance: random.Random) -> Iterator[Answer]:
+    """A confirmation comes while the hold is made, or just after."""
     moment = now_ms() + 30
     reserve = arena.at(moment, "reserve", request)
-    confirm = arena.at(moment + chance.uniform(-5, 40), "confirm", request)
+    confirm = arena.at(moment + chance.uniform(0, 1.2) * arena.expects_hold(), "confirm", request)
     yield reserve.result()
     yield confirm.result()
 
@@ -354,17 +332,20 @@ def _rules(race: Race, ends: Mapping[str, Witnesses]) -> Iterator[str]:
     """What must hold beyond the invariants: how many callers may win."""
     name = race.ids[0]
     won = [answer for answer in race.answers if answer.has_won]
+    # Who was left without an answer may have won.
+    all_told = not any(answer.is_open for answer in race.answers)
     seat = ends[name].seat
-    if race.kind == "confirm against cancel" and len(won) != (seat is not None and seat.status != "expired"):
+    winners = int(seat is not None and seat.status != "expired")
+    if race.kind == "confirm against cancel" and (len(won) > winners or (len(won) < winners and all_told)):
         yield f"{name}: {len(won)} of confirm and cancel were answered with success"
-    if race.kind == "double confirm" and seat and seat.status == "confirmed" and len(won) == 0:
+    if race.kind == "double confirm" and seat and seat.status == "confirmed" and not won and all_told:
         yield f"{name}: confirmed, and nobody was told"
     if race.kind == "double reserve":
         refs = {answer.ref for answer in race.answers if answer.ref}
-        if len(refs) != 1:
+        if len(refs) > 1 or (not refs and all_told):
             yield f"{name}: {len(refs)} executions"
         users = {answer.request.user for answer in race.answers if answer.record}
-        if seat and users != {seat.user}:
+        if seat and users - {seat.user}:
             yield f"{name}: made for {seat.user}, and told to {sorted(users)}"
 
 

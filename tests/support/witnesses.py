@@ -24,8 +24,10 @@ REFUSALS: Mapping[str, Outcome] = {
     "already_cancelled": "cancelled",
     "rejected": "rejected",
 }
-#: Errors on the way, which say nothing about the reservation.
-OPEN = frozenset({"platform", "timed_out", "internal_error", "ServiceException", "not_understood"})
+#: All refusals that a platform may give. Nobody kills a process here: any other, a server error first, is a defect.
+GIVEN = frozenset({*REFUSALS, "not_found", "reservation_conflict"})
+#: No answer: no connection, one that broke off, or too long a wait. It says nothing about the reservation.
+OPEN = frozenset({"unreachable", "timed_out"})
 WON: Mapping[Act, Outcome] = {"confirm": "confirmed", "cancel": "cancelled"}
 
 
@@ -33,7 +35,7 @@ WON: Mapping[Act, Outcome] = {"confirm": "confirmed", "cancel": "cancelled"}
 class Answer:
     """One call and its answer: a record, or the code of the error that it was refused with.
 
-    `ref` is the execution that `reserve` was told of.
+    `ref` is the execution that `reserve` was told of, `message` the error's.
     """
 
     act: Act
@@ -43,6 +45,7 @@ class Answer:
     record: Reservation | None = None
     refusal: str | None = None
     ref: str | None = None
+    message: str = ""
 
     @property
     def reservation_id(self) -> str:
@@ -51,8 +54,23 @@ class Answer:
 
     @property
     def is_open(self) -> bool:
-        """Whether nobody said what came of it: no answer, or an error on the way."""
+        """Whether nobody said what came of it."""
         return self.refusal in OPEN
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether it was answered with an error that no platform may give."""
+        return self.refusal is not None and self.refusal not in GIVEN | OPEN
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether its reservation answered: with its record, or with a refusal."""
+        return self.record is not None or self.refusal in GIVEN
+
+    @property
+    def told(self) -> str:
+        """The call and what it was told in two words: "confirm too_late"; "accepted" is a reserve without its hold."""
+        return f"{self.act} {self.record.status if self.record else self.refusal or 'accepted'}"
 
     @property
     def has_won(self) -> bool:
@@ -82,9 +100,15 @@ def problems(answers: Sequence[Answer], ends: Mapping[str, Witnesses]) -> list[s
     found = []
     for reservation_id, end in ends.items():
         mine = [answer for answer in answers if answer.reservation_id == reservation_id]
-        if end.seat is None and end.lane is None and all(one.is_open for one in mine if one.act == "reserve"):
-            continue  # nobody was told that there is one
-        reasons = [*_of_readers(end), *(_of_answers(mine, end.seat) if end.seat else ())]
+        reasons = [
+            f"{one.act} was refused for {one.refusal}" + (f": {one.message}" if one.message else "")
+            for one in mine
+            if one.is_failure
+        ]
+        # Unless nobody was told that there is one.
+        is_made = any(one.act == "reserve" and not (one.is_open or one.is_failure) for one in mine)
+        if is_made or end.seat or end.lane:
+            reasons += [*_of_readers(end), *(_of_answers(mine, end.seat) if end.seat else ())]
         found += [f"{reservation_id}: {reason}" for reason in reasons]
     return found + [f"{first} and {then} had the seat at once" for first, then in overlaps(_records(ends))]
 
@@ -140,7 +164,8 @@ def _of_readers(end: Witnesses) -> Iterator[str]:
 
 
 def _of_answers(answers: Sequence[Answer], seat: Reservation) -> Iterator[str]:
-    known = min((answer.answered for answer in answers if answer.act == "reserve" and answer.record), default=0.0)
+    # A reserve may have been told "accepted" only: whoever was told more has seen the hold.
+    known = min((one.answered for one in answers if one.record or one.refusal in REFUSALS), default=inf)
     for answer in answers:
         record, code = answer.record, answer.refusal
         if record is not None:
@@ -151,15 +176,13 @@ def _of_answers(answers: Sequence[Answer], seat: Reservation) -> Iterator[str]:
             if answer.act in WON and record.status != WON[answer.act]:
                 yield f"{answer.act} was answered with success, and {record.status}"
         elif code == "not_found":
-            if answer.sent > known > 0:
-                yield f"{answer.act} did not find it {answer.sent - known:.0f} ms after it was made"
+            if answer.sent > known:
+                yield f"{answer.act} did not find it {answer.sent - known:.0f} ms after somebody was told of it"
         elif code == "reservation_conflict":
             if all(other.request == answer.request for other in answers):
                 yield f"{answer.act} was refused as made with other input, and there was none"
-        elif code is None or answer.is_open:
-            continue  # accepted, without the hold; or nobody said anything, and so nothing wrong
-        elif code not in REFUSALS:
-            yield f"{answer.act} was refused for {code}"
+        elif code is None or code not in REFUSALS:
+            continue  # accepted, without the hold; or nothing was said of the reservation
         elif REFUSALS[code] != seat.status:
             yield f"{answer.act} was refused as {code}, and in the end it is {seat.status}"
         elif code == "too_late" and answer.answered < ms(seat.expires_at):

@@ -63,6 +63,16 @@ RIGHT = {
         op("confirm", "a", 55, inf, CONFIRMED),
         op("get", "a", 70, 80, CONFIRMED),
     ],
+    "not found before it was held, sent and answered while it was": [
+        HOLD,
+        op("get", "a", 4, 9, None),
+        op("confirm", "a", 8, 30, None),
+    ],
+    "not found after the lease of the one before, by who holds it then": [
+        HOLD,
+        op("get", "b", 113, 118, None),
+        op("hold", "b", 108, 120, held("b", 111, 211)),
+    ],
     "a cancellation without an answer that was not": [
         HOLD,
         op("cancel", "a", 55, inf, EXPIRED),
@@ -111,6 +121,13 @@ WRONG = {
     ],
     "another expiresAt than before": [HOLD, op("get", "a", 50, 60, replace(A, expires_at=111))],
     "not the hold that was asked for": [op("hold", "a", 5, 15, replace(A, expires_at=111))],
+    "not found after it was seen": [HOLD, op("get", "a", 16, 20, None)],
+    "not found to be confirmed after it has lapsed": [HOLD, op("confirm", "a", 120, 130, None)],
+    "not found after it kept another one out": [
+        op("hold", "a", 5, 99, A),
+        op("hold", "b", 49, 55, REJECTED),
+        op("get", "a", 56, 60, None),
+    ],
     "a hold in an answer that came before it": [op("hold", "a", 5, 15, A), op("get", "a", 1, 4, A)],
 }
 
