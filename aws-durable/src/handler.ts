@@ -51,9 +51,8 @@ export const handler = withDurableExecution(
       };
     }
 
-    const decision = confirmation
-      ? await awaitConfirmation(confirmation, hold)
-      : await sleep(context, request);
+    const decision = confirmation ? await awaitConfirmation(confirmation) : await sleep(context, request);
+    if (decision === "expire") await leaseEnd(hold.reservation);
 
     const final = await context.step("finalize", () => finalize(request, decision), RETRIES);
     return {
@@ -85,17 +84,11 @@ async function sleep(context: DurableContext, { holdSeconds }: ReservationReques
 }
 
 /** Wakes at once on a confirmation or a cancel. */
-async function awaitConfirmation(
-  confirmation: DurablePromise<string>,
-  { reservation }: StepResult,
-): Promise<Decision> {
+async function awaitConfirmation(confirmation: DurablePromise<string>): Promise<Decision> {
   try {
     return decisionOf(await confirmation);
   } catch (error) {
-    if (error instanceof CallbackTimeoutError) {
-      await leaseEnd(reservation);
-      return "expire";
-    }
+    if (error instanceof CallbackTimeoutError) return "expire";
     if (error instanceof CallbackError) return "cancel";
     throw error;
   }

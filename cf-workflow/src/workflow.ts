@@ -2,7 +2,7 @@ import { WorkflowEntrypoint, type WorkflowEvent, type WorkflowStep } from "cloud
 import { NonRetryableError } from "cloudflare:workflows";
 import { audit } from "./audit";
 import { describe, parseRequest, sameRequest } from "./reservation";
-import type { Decision, ReservationOutput, ReservationRequest, StepResult } from "./reservation";
+import type { Decision, Reservation, ReservationOutput, ReservationRequest, StepResult } from "./reservation";
 
 const RETRIES = { retries: { limit: 5, delay: "1 second", backoff: "exponential" } } as const;
 
@@ -22,6 +22,7 @@ export class ReservationWorkflow extends WorkflowEntrypoint<Env, unknown> {
 
     const decision =
       request.strategy === "sleep" ? await sleep(step, request) : await awaitConfirmation(step, request);
+    if (decision === "expire") await leaseEnd(step, hold.reservation);
 
     const final = await step.do("finalize", RETRIES, () => this.#finalize(request, decision));
     return {
@@ -70,6 +71,12 @@ async function awaitConfirmation(step: WorkflowStep, { holdSeconds }: Reservatio
     if (isTimeout(error)) return "expire";
     throw error;
   }
+}
+
+/** A sleep that began as its engine was killed may be over once that is back: by as much, the hold is not over yet. */
+async function leaseEnd(step: WorkflowStep, { expiresAt }: Reservation): Promise<void> {
+  const end = Date.parse(expiresAt);
+  if (Date.now() < end) await step.sleepUntil("lease-end", end);
 }
 
 /** An error that comes from the engine has lost its class and, when it is replayed, its name as well. */

@@ -65,7 +65,10 @@ describe("strategy event", () => {
   it("expires when no event comes", async () => {
     const request = newRequest({ strategy: "event" });
     await using instance = await introspect(request);
-    await instance.modify((m) => m.forceEventTimeout({ name: "await-confirmation" }));
+    await instance.modify(async (m) => {
+      await m.disableSleeps();
+      await m.forceEventTimeout({ name: "await-confirmation" });
+    });
     await start(request);
     expect((await outputOf(instance)).reservation.status).toBe("expired");
   });
@@ -73,11 +76,30 @@ describe("strategy event", () => {
   it("keeps what the seat decided when the event got lost", async () => {
     const request = newRequest({ strategy: "event" });
     await using instance = await introspect(request);
-    await instance.modify((m) => m.forceEventTimeout({ name: "await-confirmation" }));
+    await instance.modify(async (m) => {
+      await m.disableSleeps();
+      await m.forceEventTimeout({ name: "await-confirmation" });
+    });
     await env.SEAT.getByName(request.seatId).hold(request);
     await env.SEAT.getByName(request.seatId).confirm(request.reservationId);
     await start(request);
     expect((await outputOf(instance)).reservation.status).toBe("confirmed");
+  });
+});
+
+describe("a wait that the engine cuts short", () => {
+  it.each(["sleep", "event"] as const)("ends no hold before its lease: %s", async (strategy) => {
+    const request = newRequest({ strategy, holdSeconds: 2 });
+    await using instance = await introspect(request);
+    await instance.modify((m) =>
+      strategy === "sleep"
+        ? m.disableSleeps([{ name: "hold-window" }])
+        : m.forceEventTimeout({ name: "await-confirmation" }),
+    );
+    await start(request);
+    const { reservation } = await outputOf(instance);
+    expect(reservation.status).toBe("expired");
+    expect(reservation.expiredAt! >= reservation.expiresAt).toBe(true);
   });
 });
 

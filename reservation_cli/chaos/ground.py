@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +19,8 @@ from reservation_cli.chaos.bodies import Bodies, Body
 from reservation_cli.domain.chaos import Stored, Victim
 from reservation_cli.domain.reservation import Platform
 from reservation_cli.errors import PlatformError
-from reservation_cli.local import plan, ports, processes, stack
+from reservation_cli.local import engine_files, plan, ports, processes, stack
+from reservation_cli.local.layout import WORKFLOW
 from reservation_cli.local.processes import Process
 from reservation_cli.local.stack import Stack
 from reservation_cli.platforms import PlatformClient
@@ -47,6 +50,9 @@ class Ground(Protocol):
 
     def kill(self, pid: int) -> datetime | None:
         """Kill that process at once; when it was done. None when it has ended already."""
+
+    def is_in_step(self, platform: Platform, ids: Sequence[str]) -> bool | None:
+        """Whether one of these executions is within the body of a step just now; None where nothing tells in time."""
 
     def revive(self, killed: int = 0) -> None:
         """What the next `resv` command does: see to it that the stack runs. `killed`: a supervisor that was killed."""
@@ -107,6 +113,15 @@ class LocalGround:
         except ProcessLookupError:
             return None
         return at
+
+    def is_in_step(self, platform: Platform, ids: Sequence[str]) -> bool | None:
+        """See Ground.is_in_step. Cloudflare's engine has a file for each; to be asked takes it longer than a step."""
+        if platform != "cloudflare":
+            return None
+        folder = engine_files.workflows(self.settings.home / plan.CLOUDFLARE, WORKFLOW)
+        with suppress(sqlite3.Error):  # one that is just being made
+            return any(engine_files.is_in_step(engine_files.object_path(folder, name)) for name in ids)
+        return False
 
     def revive(self, killed: int = 0) -> None:
         """See Ground.revive."""

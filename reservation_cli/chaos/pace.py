@@ -11,7 +11,7 @@ from reservation_cli.domain.reservation import Platform
 _KEPT = 24
 #: So many reservations are to be in the same step at a time.
 _AT_ONCE = 2.5
-#: Many at once are later than one alone: by so much of a body's time.
+#: Many are later than one alone: by so much of a body's time.
 _LATER = 0.5
 #: What is assumed before anything was seen: of a body its begin and its end, in seconds.
 _FIRST, _LAST = (0.03, 0.05), (0.005, 0.015)
@@ -37,7 +37,8 @@ class Pace:
     def aim(self, platform: Platform, moment: Moment, where: float, hold_seconds: float) -> tuple[str, float]:
         """From when to count ("sent", "held" or "due"), and after how many seconds to kill (less than 0: before).
 
-        `where` (0 to 1) chooses one of the reservations seen, and the place within its moment.
+        `where` (0 to 1) chooses one of the reservations seen, none of the quickest and the slowest, and the place
+        within its moment.
         """
         first = self._chosen(self._first, platform, where, _FIRST)
         last = self._chosen(self._last, platform, where, _LAST)
@@ -45,7 +46,6 @@ class Pace:
         if moment == "before-hold":
             return "sent", place * first[0]
         if moment == "mid-step":
-            first = self._chosen(self._first, platform, 0.5 + where / 2, _FIRST)  # the later half: many are sent
             return "sent", first[0] + (_LATER + place) * (first[1] - first[0])
         if moment == "mid-wait":
             return "held", (0.1 + 0.7 * place) * hold_seconds
@@ -66,4 +66,4 @@ class Pace:
         assumed: tuple[float, float],
     ) -> tuple[float, float]:
         known = sorted(seen.get(platform, ()))
-        return known[int(where * len(known))] if known else assumed
+        return known[int((0.25 + where / 2) * len(known))] if known else assumed

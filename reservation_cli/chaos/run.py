@@ -15,7 +15,7 @@ from reservation_cli.chaos.ground import Ground
 from reservation_cli.chaos.pace import Pace
 from reservation_cli.domain.chaos import PATIENCE_SECONDS, WITHIN, Ask, Booking, Chaos, Kill, Plan, Strike
 from reservation_cli.domain.chaos_aftermath import aftermaths, waiting
-from reservation_cli.domain.chaos_plan import WARM_UP, hit, strikes, warm_up
+from reservation_cli.domain.chaos_plan import WARM_UP, hit, strikes, warm_ups
 from reservation_cli.domain.reservation import whole_ms
 from reservation_cli.domain.timeline import ENDED, Timeline
 from reservation_cli.errors import PlatformError, ResvError
@@ -24,6 +24,8 @@ from reservation_cli.errors import PlatformError, ResvError
 Progress = Callable[[str, float, float, str], None]
 
 _LOOK_SECONDS = 0.1
+#: A step lasts for some milliseconds, and begins within this time.
+_POLL_SECONDS, _STEP_SECONDS = 0.001, 2.0
 
 
 @dataclass
@@ -102,20 +104,17 @@ def _found_out(ground: Ground, state: _State, progress: Progress) -> tuple[list[
 
 def _warm_up(plan: Plan, ground: Ground, state: _State, progress: Progress) -> None:
     progress("warming up", 0, 1, "")
-    calls = state.callers.send(warm_up(plan), WARM_UP)
-    _until_over(ground, state, calls)
+    for asks in warm_ups(plan):
+        calls = state.callers.send(asks, WARM_UP)
+        _until_over(ground, state, calls)
     _learn(ground, state, calls)
 
 
 def _strike(plan: Plan, ground: Ground, state: _State, strike: Strike) -> None:
     pid = _found(ground, strike)
-    anchor, seconds = state.pace.aim(strike.platform, strike.moment, strike.where, plan.hold_seconds)
-    spread = state.pace.spread(strike.platform, len(strike.asks)) if strike.moment in WITHIN else 0.0
+    spread = state.pace.spread(strike.platform, len(strike.asks)) if strike.is_spread else 0.0
     calls = state.callers.send(strike.asks, strike.number, spread=spread)
-    begun = time.time() + spread / 2 if anchor == "sent" else _moment(ground, strike, calls, anchor)
-    # Rather late than early: of those that are sent over this time the last ones are still to come.
-    at = begun + seconds + spread / 4
-    time.sleep(max(0.0, at - time.time()))
+    _await_moment(plan, ground, state.pace, strike, calls, spread)
     group = [call for call in calls if call.ask.hold_seconds == plan.hold_seconds]
     kill = _kill(plan, ground, strike, pid)
     state.kills.append(kill)
@@ -125,6 +124,22 @@ def _strike(plan: Plan, ground: Ground, state: _State, strike: Strike) -> None:
         ground.revive(kill.pid)  # nobody else would: the next command does it
     _until_over(ground, state, group)
     _learn(ground, state, [call for call in group if not call.ask.rivals])
+
+
+def _await_moment(plan: Plan, ground: Ground, pace: Pace, strike: Strike, calls: Sequence[Call], spread: float) -> None:
+    """Wait until it is time to kill: as it is seen where it can be seen, and else as it is expected."""
+    anchor, seconds = pace.aim(strike.platform, strike.moment, strike.where, plan.hold_seconds)
+    begun = time.time() + spread / 2 if anchor == "sent" else _moment(ground, strike, calls, anchor)
+    ids = [call.ask.reservation_id for call in calls if call.ask.platform == strike.platform]
+    if strike.moment in WITHIN and ground.is_in_step(strike.platform, ids) is not None:
+        deadline = begun + max(_STEP_SECONDS, 2 * seconds)
+        if anchor == "due":
+            time.sleep(max(0.0, begun - time.time()))
+        while not ground.is_in_step(strike.platform, ids) and time.time() < deadline:
+            time.sleep(_POLL_SECONDS)
+        return
+    # Rather late than early: of those that are sent over this time the last ones are still to come.
+    time.sleep(max(0.0, begun + seconds + spread / 4 - time.time()))
 
 
 def _found(ground: Ground, strike: Strike) -> int:

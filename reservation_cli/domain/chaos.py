@@ -84,7 +84,8 @@ class Ask:
 class Strike:
     """One kill to be made: at the place `where` (0 to 1) within the moment, counted by the lane of `platform`.
 
-    `asks` are sent at once before it; `probes` right after it, and again until they are accepted.
+    `asks` are sent before it, at once or, if `is_spread`, so that always some are in the same step; `probes` right
+    after it, and again until they are accepted.
     """
 
     number: int
@@ -94,6 +95,7 @@ class Strike:
     platform: Platform
     asks: tuple[Ask, ...]
     probes: tuple[Ask, ...]
+    is_spread: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,8 +92,8 @@ def phase(booking: Booking, at: datetime) -> Phase | None:
         return "over"
     if _any_until(booking.final_bodies, at):
         return "mid-finalize"
-    ends = [end for end in (booking.due, booking.woken) if end is not None]
-    return "at-due" if ends and at >= min(ends) - _AT_DUE else "mid-wait"
+    end = _end_of_wait(booking)
+    return "at-due" if end is not None and at >= end - _AT_DUE else "mid-wait"
 
 
 def _aftermath(chaos: Chaos, kill: Kill, verdicts: Sequence[Judged]) -> Aftermath:
@@ -142,15 +142,22 @@ def _wait(one: Booking, at: datetime, until: datetime | None) -> float | None:
         return None
     ought, progress = at, _progress(one, at)
     if found in ("mid-wait", "at-due"):
-        ends = [end for end in (one.due, one.woken) if end is not None]
-        if not ends:
+        end = _end_of_wait(one)
+        if end is None:
             return None
-        ought = max(at, min(ends))
+        ought = max(at, end)
         progress = next((body for body in one.final_bodies if body > at), one.finalized)
     if until is not None and ought >= until:
         return None
     reached = min((moment for moment in (progress, until) if moment is not None), default=None)
     return inf if reached is None else max(0.0, _ms(reached - ought))
+
+
+def _end_of_wait(one: Booking) -> datetime | None:
+    """When the wait had to end: as it was due, or sooner by a signal. A sleep that ends sooner was cut short."""
+    if one.ask.strategy == "sleep" or one.woken is None:
+        return one.due
+    return min(one.woken, one.due or one.woken)
 
 
 def _progress(one: Booking, at: datetime) -> datetime | None:

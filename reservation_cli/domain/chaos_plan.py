@@ -32,10 +32,14 @@ def strikes(plan: Plan) -> tuple[Strike, ...]:
     return tuple(_strike(plan, draw, number, *next(pairs)) for number in range(plan.kills))
 
 
-def warm_up(plan: Plan) -> tuple[Ask, ...]:
-    """The reservations that are made before the first kill, to learn how long everything takes; judged, too."""
+def warm_ups(plan: Plan) -> Iterator[tuple[Ask, ...]]:
+    """Groups of reservations that are made before the first kill, one after the other; judged, too.
+
+    The engines are cold in the first; the second tells how long everything takes.
+    """
     draw = Random(f"{plan.seed} warm-up")  # noqa: S311
-    return tuple(ask for platform in plan.platforms for ask in _group(plan, draw, WARM_UP, platform, 1))
+    for number in (WARM_UP - 1, WARM_UP):
+        yield tuple(ask for platform in plan.platforms for ask in _group(plan, draw, number, platform, 1))
 
 
 def victims(plan: Plan) -> tuple[Victim, ...]:
@@ -64,7 +68,8 @@ def _strike(plan: Plan, draw: Random, number: int, victim: Victim, moment: Momen
     platforms = hit(plan, victim)
     asks = [ask for platform in platforms for ask in _group(plan, draw, number, platform, plan.hold_seconds)]
     aimed = draw.choice(platforms)
-    if moment in WITHIN:
+    is_spread = moment in WITHIN and aimed == "aws"
+    if is_spread:
         asks += _crowd(plan, draw, number, aimed)
     # Those of one platform are sent over the same time as those of the other.
     draw.shuffle(asks)
@@ -74,7 +79,7 @@ def _strike(plan: Plan, draw: Random, number: int, victim: Victim, moment: Momen
         Ask(_id(number, platform, "probe"), platform, f"P{number}", plan.hold_seconds, draw.choice(plan.strategies))
         for platform in platforms
     ]
-    return Strike(number, victim, moment, draw.random(), aimed, tuple(asks), tuple(probes))
+    return Strike(number, victim, moment, draw.random(), aimed, tuple(asks), tuple(probes), is_spread)
 
 
 def _group(plan: Plan, draw: Random, number: int, platform: Platform, hold: int) -> Iterator[Ask]:
@@ -96,7 +101,7 @@ def _group(plan: Plan, draw: Random, number: int, platform: Platform, hold: int)
 
 
 def _crowd(plan: Plan, draw: Random, number: int, platform: Platform) -> list[Ask]:
-    """So many more that at any time some are in a step: nothing outside knows when a single one is."""
+    """So many more that at any time some are in a step, on AWS: nothing outside sees there when a single one is."""
     return [
         Ask(
             _id(number, platform, f"crowd{index}"),
@@ -115,5 +120,5 @@ def _long(plan: Plan, draw: Random, number: int, platform: Platform) -> Ask:
 
 
 def _id(number: int, platform: Platform, name: str) -> str:
-    prefix = "warmup" if number == WARM_UP else f"k{number:04d}"
+    prefix = f"k{number:04d}" if number > WARM_UP else f"warmup{number - WARM_UP + 1}"
     return f"{prefix}-{platform}-{name}"

@@ -20,8 +20,9 @@ FILES = (".sqlite", ".sqlite-wal", ".sqlite-shm")
 #: The engine's own numbers, by their names in its API.
 _STATUS = ("queued", "running", "paused", "errored", "terminated", "complete", "waitingForPause", "waiting")
 ENDED = frozenset({"errored", "terminated", "complete"})
-#: Kinds of rows in `states`: a sleep begins, a wait for an event begins.
+#: Kinds of rows in `states`: a sleep begins, a wait for an event begins; an attempt of a step begins.
 _WAITS = (8, 14)
+_ATTEMPT = 10
 #: V8's serialization: a length of one byte; the property `id`, a short ASCII string.
 _SHORT = 127
 _ID = re.compile(rb'"\x02id"([\x01-\x7f])')
@@ -78,6 +79,20 @@ def instance(path: Path) -> Instance | None:
             _due(database),
             written(path),
         )
+
+
+def is_in_step(path: Path) -> bool:
+    """Whether the body of a step is under way in the instance of a database; False when there is none yet.
+
+    Raises sqlite3.Error when it cannot be read.
+    """
+    if not path.exists():
+        return False
+    with closing(opened(path)) as database:
+        if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'states'").fetchone():
+            return False
+        last = database.execute("SELECT event FROM states ORDER BY id DESC LIMIT 1").fetchone()
+        return last is not None and last[0] == _ATTEMPT
 
 
 def opened(path: Path) -> sqlite3.Connection:

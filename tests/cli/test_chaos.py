@@ -48,6 +48,9 @@ class FakeGround:
             raise PlatformError(f"The local stack has no process {victim}.")
         return VICTIMS.index(victim)
 
+    def is_in_step(self, platform: Platform, ids: Sequence[str]) -> bool | None:
+        return True if platform == "cloudflare" else None
+
     def kill(self, pid: int) -> datetime | None:
         self.killed.append(VICTIMS[pid])
         for platform in HIT[VICTIMS[pid]]:

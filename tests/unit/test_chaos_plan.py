@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import product
 
 from reservation_cli.domain.chaos import MOMENTS, VICTIMS
-from reservation_cli.domain.chaos_plan import hit, strikes, victims, warm_up
+from reservation_cli.domain.chaos_plan import hit, strikes, victims, warm_ups
 from support.chaos import PLAN
 
 HUNDRED = replace(PLAN, kills=100)
@@ -15,7 +15,7 @@ HUNDRED = replace(PLAN, kills=100)
 
 def test_a_seed_repeats_the_plan_and_another_seed_does_not() -> None:
     assert strikes(HUNDRED) == strikes(HUNDRED)
-    assert warm_up(HUNDRED) == warm_up(HUNDRED)
+    assert list(warm_ups(HUNDRED)) == list(warm_ups(HUNDRED))
     assert strikes(replace(HUNDRED, seed=2)) != strikes(HUNDRED)
 
 
@@ -63,7 +63,9 @@ def test_each_kill_has_reservations_and_a_probe_on_all_platforms_that_it_hits() 
 
 
 def test_ids_name_one_reservation_each_and_no_seat_is_shared_but_by_rivals() -> None:
-    asks = [ask for strike in strikes(HUNDRED) for ask in (*strike.asks, *strike.probes)] + list(warm_up(HUNDRED))
+    asks = [ask for strike in strikes(HUNDRED) for ask in (*strike.asks, *strike.probes)] + [
+        ask for asks in warm_ups(HUNDRED) for ask in asks
+    ]
     assert len({ask.reservation_id for ask in asks}) == len(asks)
     alone = [(ask.platform, ask.seat) for ask in asks if not ask.rivals]
     assert len(set(alone)) == len(alone)
