@@ -15,7 +15,7 @@ from reservation_cli.domain import statistics
 from reservation_cli.domain.comparison import Metrics
 from reservation_cli.domain.reservation import Outcome, Platform, Strategy, Target
 from reservation_cli.domain.statistics import Difference, Line, Statistics
-from reservation_cli.domain.timeline import ExecutionStatus
+from reservation_cli.domain.timeline import ExecutionStatus, later
 
 #: right       ended as it had to, and its seat says the same
 #: wrong       ended otherwise, or its seat and its workflow disagree
@@ -207,9 +207,11 @@ def of(bench: Bench, platform: Platform | None = None, hold: int | None = None) 
 def started_per_second(samples: Sequence[Sample]) -> float | None:
     """Requests accepted a second, from the first one sent to the last one accepted; None for fewer than two."""
     sent = [
-        (sample.sent_at, sample.sent_at + timedelta(milliseconds=sample.metrics.accept_ms))
+        (sample.sent_at, accepted)
         for sample in samples
-        if sample.sent_at is not None and sample.metrics.accept_ms is not None
+        if sample.sent_at is not None
+        and sample.metrics.accept_ms is not None
+        and (accepted := later(sample.sent_at, timedelta(milliseconds=sample.metrics.accept_ms)))
     ]
     if len(sent) < 2:
         return None

@@ -9,7 +9,7 @@ from typing import Literal
 
 from reservation_cli.domain.comparison import metrics
 from reservation_cli.domain.reservation import format_time
-from reservation_cli.domain.timeline import Attempt, Span, Timeline
+from reservation_cli.domain.timeline import Attempt, Span, Timeline, later
 from reservation_cli.render.words import ms_between, printable
 
 BarKind = Literal["execution", "step", "attempt", "wait", "event", "invocation", "seat"]
@@ -104,8 +104,9 @@ def moments(lane: Timeline) -> tuple[Moment, ...]:
     found = []
     if lane.requested_at is not None and lane.implausible_delay is None:
         found.append(Moment("request sent", lane.requested_at))
-        if lane.accept_ms is not None:
-            found.append(Moment("accepted", lane.requested_at + timedelta(milliseconds=lane.accept_ms)))
+        accepted = None if lane.accept_ms is None else later(lane.requested_at, timedelta(milliseconds=lane.accept_ms))
+        if accepted is not None:
+            found.append(Moment("accepted", accepted))
     if lane.due is not None and _fell_due(lane):
         found.append(Moment("due", lane.due))
     record = lane.reservation

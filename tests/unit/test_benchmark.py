@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import numpy as np
@@ -35,6 +35,15 @@ def test_platforms_and_holds_alternate_and_take_turns_at_being_first() -> None:
             assert max(after - before for before, after in pairwise(places)) <= 5
     assert len({ticket.request.seat for ticket in made}) == 80
     assert len({ticket.request.reservation_id for ticket in made}) == 80
+
+
+def test_a_request_sent_at_the_calendars_end_counts_for_no_rate() -> None:
+    """As in an edited run: when it was accepted cannot be said."""
+    samples = list(benches.bench(4).samples)
+    known = benchmark.started_per_second(samples[1:])
+    samples[0] = replace(samples[0], sent_at=datetime.max.replace(tzinfo=UTC))
+    assert known is not None
+    assert benchmark.started_per_second(samples) == known
 
 
 def test_an_arrival_rate_spaces_the_sending() -> None:

@@ -11,6 +11,7 @@ from reservation_cli.domain.comparison import metrics
 from reservation_cli.domain.lane_record import lane_as_json
 from reservation_cli.domain.reservation import Target, format_time
 from reservation_cli.domain.timeline import ENDED, Attempt, ExecutionStatus, Span, Timeline, scheduled_end
+from reservation_cli.render.bars import moments
 from support import timelines
 from support.timelines import at
 
@@ -63,6 +64,12 @@ def test_a_wait_that_would_end_beyond_the_calendar_has_no_known_end() -> None:
 def test_a_service_whose_clock_is_at_the_calendars_end_can_be_followed() -> None:
     lane = replace(timelines.cloudflare_expired(), target="cloud", started=datetime.max.replace(tzinfo=UTC))
     assert lane.on_its_clock(at(10)) == at(10)
+
+
+def test_a_request_at_the_calendars_end_is_drawn_without_its_acceptance() -> None:
+    last = datetime.max.replace(tzinfo=UTC)
+    lane = replace(timelines.cloudflare_expired(), requested_at=last, started=last)
+    assert {"request sent", "accepted"} & {moment.word for moment in moments(lane)} == {"request sent"}
 
 
 def test_origin_is_the_request_else_the_start() -> None:
