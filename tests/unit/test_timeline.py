@@ -69,7 +69,7 @@ def test_a_service_whose_clock_is_at_the_calendars_end_can_be_followed() -> None
 def test_a_request_at_the_calendars_end_is_drawn_without_its_acceptance() -> None:
     last = datetime.max.replace(tzinfo=UTC)
     lane = replace(timelines.cloudflare_expired(), requested_at=last, started=last)
-    assert {"request sent", "accepted"} & {moment.word for moment in moments(lane)} == {"request sent"}
+    assert {"request sent", "accepted"} & {moment.kind for moment in moments(lane)} == {"request sent"}
 
 
 def test_origin_is_the_request_else_the_start() -> None:
