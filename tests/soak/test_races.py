@@ -1,19 +1,22 @@
-"""Thousands of races on both platforms, each with a stack of its own: half an hour or so in all, on two cores."""
+"""Thousands of races on both platforms, on stacks of their own: an hour or so in all, on two cores."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
 from reservation_cli.domain.reservation import PLATFORMS, Platform
 from support import races
-from support.races import KINDS, SEED, Kind
+from support.races import KINDS, SEED, Figures, Kind
 
 pytestmark = [pytest.mark.soak, pytest.mark.stack]
 
 #: The race that the promise hangs on, and each of the others.
 COUNT, OTHERS = 5_000, 1_000
+#: Cloudflare's local engine keeps three files open for each instance that it has seen: see local/limits.py.
+ON_ONE_STACK = 1_000
 
 #: Each of its ends, which one race in twenty must have had at least: a race that nobody loses shows nothing.
 ENDS: Mapping[Kind, tuple[str, ...]] = {
@@ -36,25 +39,14 @@ STRADDLED: Mapping[Kind, float] = {
 }
 
 
-@pytest.fixture(scope="module", params=PLATFORMS)
-def platform(request: pytest.FixtureRequest) -> Platform:
-    found: Platform = request.param
-    return found
-
-
-@pytest.fixture(scope="module")
-def environ(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
-    with races.own_stack(tmp_path_factory.mktemp(f"races-{platform}")) as made:
-        yield made
-
-
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_race_has_one_outcome_that_every_reader_knows(
-    environ: Mapping[str, str], platform: Platform, kind: Kind
-) -> None:
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_every_race_has_one_outcome_that_every_reader_knows(tmp_path: Path, platform: Platform, kind: Kind) -> None:
     count = COUNT if kind == "confirm against expiry" else OTHERS
-    with races.arena(environ, platform) as arena:
-        figures = arena.run(kind, count, lambda until_now: print(until_now, flush=True))
+    figures = Figures(kind, platform)
+    for first in range(0, count, ON_ONE_STACK):
+        with races.own_stack(tmp_path / str(first)) as environ, races.arena(environ, platform) as arena:
+            arena.go_on(figures, min(ON_ONE_STACK, count - first), lambda until_now: print(until_now, flush=True))
     print(f"\nseed {SEED}", figures, sep="\n")
     assert figures.problems == []
     assert (figures.races, figures.lost) == (count, 0)

@@ -155,24 +155,27 @@ class Arena:
         self._races.shutdown(cancel_futures=True)
         self._calls.shutdown(cancel_futures=True)
 
-    def run(self, kind: Kind, count: int, watch: Callable[[Figures], object] = lambda _figures: None) -> Figures:
-        """Run `count` races of that kind, and look at every reservation through every reader.
+    def run(self, kind: Kind, count: int) -> Figures:
+        """Run `count` races of that kind, and look at every reservation through every reader."""
+        figures = Figures(kind, self._client.platform)
+        self.go_on(figures, count)
+        return figures
 
-        `watch` is told how far it is now and then.
-        """
-        figures, begun = Figures(kind, self._client.platform), time.monotonic()
-        for first in range(0, count, BATCH):
+    def go_on(self, figures: Figures, count: int, watch: Callable[[Figures], object] = lambda _figures: None) -> None:
+        """Run so many races more; `watch` is told how far it is now and then."""
+        kind, begun, before = figures.kind, time.monotonic(), figures.seconds
+        until_now = figures.races
+        for first in range(until_now, until_now + count, BATCH):
             since = datetime.now(UTC) - timedelta(seconds=1)
-            numbers = range(first, min(first + BATCH, count))
+            numbers = range(first, min(first + BATCH, until_now + count))
             races = list(self._races.map(lambda number: self._race(kind, number), numbers))
             ends = self._ends([name for race in races for name in race.ids], since)
             for race in races:
                 self._count(figures, race, {name: ends[name] for name in race.ids})
             figures.problems += self._errors
             self._errors.clear()
-            figures.seconds = time.monotonic() - begun
+            figures.seconds = before + time.monotonic() - begun
             watch(figures)
-        return figures
 
     def _race(self, kind: Kind, number: int) -> Race:
         chance = random.Random(f"{self._seed} {kind} {number}")
