@@ -45,7 +45,7 @@ PLACES: Mapping[str, Mapping[Place, str]] = {
         "enter": "const began = Date.now();\n  const reservation = await seats.hold(",
         "create": "const reservation = await seats.hold(",
         "held": "return { reservation, clock: { began, ended: Date.now() } };\n}\n\nasync function finalize(",
-        "arm": "const decision = confirmation\n",
+        "arm": "const decision = confirmation ? ",
         "wake": 'const final = await context.step("finalize"',
         "reenter": "const began = Date.now();\n  const reservation = await seats[decision](",
         "finalize": "const reservation = await seats[decision](",
