@@ -31,6 +31,7 @@ from reservation_cli.domain.reservation import (
     Strategy,
     Target,
     format_time,
+    is_hold,
 )
 from reservation_cli.domain.timeline import Attempt, Engine, ExecutionStatus, Span, SpanKind, SpanStatus, Timeline
 
@@ -187,8 +188,8 @@ def _request(told: object, where: str) -> ReservationRequest | None:
 def _asked(body: Mapping[str, Any], where: str) -> dict[str, Any]:
     """What a request and a reservation have in common."""
     hold = needed(body, "hold_seconds", where)
-    if not isinstance(hold, int):
-        raise broken(f"{where}.hold_seconds is no whole number")
+    if not is_hold(hold):
+        raise broken(f"{where}.hold_seconds is no hold of 1 second to 30 days")
     return {
         "reservation_id": text(needed(body, "reservation_id", where), f"{where}.reservation_id"),
         "seat": text(needed(body, "seat", where), f"{where}.seat"),

@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal, get_args
+from typing import Literal, TypeGuard, get_args
 
 Platform = Literal["cloudflare", "aws"]
 Target = Literal["local", "cloud"]
@@ -114,6 +114,11 @@ def check_text(name: str, value: str, limit: int) -> str:
     return value
 
 
+def is_hold(value: object) -> TypeGuard[int]:
+    """Whether it is a number of whole seconds that a seat can be held for; true, an int to Python, is none."""
+    return type(value) is int and 1 <= value <= MAX_HOLD_SECONDS
+
+
 def parse_duration(text: str) -> float:
     """Seconds from '900', '10s', '15m', '1.5h' or '2d'; InvalidInputError when it is none of these."""
     match = _DURATION.fullmatch(text.strip())
@@ -183,7 +188,7 @@ def reservation_from_record(record: Mapping[str, object]) -> Reservation | None:
         reservation_id=reservation_id,
         seat=seat,
         user=user if isinstance(user, str) else "anonymous",
-        hold_seconds=hold if isinstance(hold, int) else DEFAULT_HOLD_SECONDS,
+        hold_seconds=hold if is_hold(hold) else DEFAULT_HOLD_SECONDS,
         strategy="event" if strategy == "event" else "sleep",
         status=status,
         created_at=parse_time(record.get("createdAt")),

@@ -13,6 +13,7 @@ from reservation_cli.domain.reservation import (
     Reservation,
     ReservationRequest,
     Target,
+    is_hold,
     parse_time,
     reservation_from_record,
 )
@@ -36,7 +37,7 @@ def request_from_input(reservation_id: str, given: object) -> ReservationRequest
         return None
     seat, user = given.get("seatId"), given.get("userId", "anonymous")
     hold, strategy = given.get("holdSeconds", DEFAULT_HOLD_SECONDS), given.get("strategy", "sleep")
-    if not (isinstance(seat, str) and isinstance(user, str) and isinstance(hold, int)):
+    if not (isinstance(seat, str) and isinstance(user, str) and is_hold(hold)):
         return None
     if strategy != "sleep" and strategy != "event":
         return None

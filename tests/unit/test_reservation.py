@@ -200,6 +200,13 @@ def test_a_held_record_has_no_outcome() -> None:
     assert (reservation.created_at, reservation.ended_at, reservation.held_until) == (None, None, None)
 
 
+@pytest.mark.parametrize("hold", [True, 0, -1, 30 * 24 * 3600 + 1, 1.5, "900", None])
+def test_a_hold_that_no_seat_can_have_is_the_default(hold: object) -> None:
+    reservation = reservation_from_record({**RECORD, "holdSeconds": hold})
+    assert reservation is not None
+    assert reservation.hold_seconds == 900
+
+
 @pytest.mark.parametrize(
     "record",
     [
