@@ -17,8 +17,8 @@ pytestmark = [pytest.mark.soak, pytest.mark.stack]
 
 #: What must have been told more often than there are seats.
 TOLD = ("reserve held", "reserve rejected", "confirm confirmed", "confirm too_late", "cancel cancelled", "read held")
-#: Each user acts every 15 s on average: some 4,000 reservations, of which Cloudflare's engine keeps the files open.
-PLAN = Plan(users=200, seats=20, seconds=600, seed=SEED, think=15)
+#: Each user acts every 20 s on average: some 4,500 reservations, of which Cloudflare's engine keeps the files open.
+PLAN = Plan(users=200, seats=20, seconds=600, seed=SEED, think=20)
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
