@@ -35,7 +35,7 @@ from reservation_cli.errors import ConflictError, NotFoundError, PlatformError, 
 from reservation_cli.local.plan import KEY
 from reservation_cli.local.stack import Stack
 from reservation_cli.platforms.aws_history import Event, timeline_from_history
-from reservation_cli.platforms.payloads import Lane
+from reservation_cli.platforms.payloads import Lane, as_list
 from reservation_cli.platforms.tally import Tally
 
 if TYPE_CHECKING:
@@ -337,8 +337,8 @@ class AwsClient:
                 **filters,
                 **page,
             )
-            for item in answer.get("DurableExecutions", []):
-                if isinstance(item, Mapping) and isinstance(item.get("DurableExecutionArn"), str):
+            for item in as_list(answer.get("DurableExecutions")):
+                if isinstance(item.get("DurableExecutionArn"), str):
                     yield item
             if not (marker := answer.get("NextMarker")):
                 return

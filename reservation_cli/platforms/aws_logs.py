@@ -25,6 +25,7 @@ from reservation_cli.platforms.aws import UNREADABLE, AwsClient
 from reservation_cli.platforms.aws_errors import translated, unreadable
 from reservation_cli.platforms.aws_history import request_ids
 from reservation_cli.platforms.aws_session import Aws
+from reservation_cli.platforms.payloads import as_list
 
 LOOK_AGAIN_SECONDS = 2.0
 #: Failures in a row before following ends: each has been tried five times already.
@@ -165,23 +166,25 @@ class CloudLogs:
         if scope.pattern:
             asked["filterPattern"] = scope.pattern
         fresh: dict[str, Event] = {}
+        pages: set[object] = set()
         while True:
             answer = self._call(asked)
             if answer is None:
                 return None
-            for event in answer.get("events", []):
+            for event in as_list(answer.get("events")):
                 message, at = event.get("message"), event.get("timestamp")
                 if not (isinstance(message, str) and isinstance(at, int) and scope.has(message)):
                     continue
                 name = str(event.get("eventId") or (event.get("logStreamName"), at, message))
                 if name not in self._seen:
                     fresh[name] = (at, message)
-            if not answer.get("nextToken"):
+            if not (token := answer.get("nextToken")):
                 self._seen.update((name, at) for name, (at, _) in fresh.items())
                 return list(fresh.values())
-            if asked.get("nextToken") == answer["nextToken"]:
+            if token in pages:  # it would go on for ever
                 raise unreadable(self.label)
-            asked["nextToken"] = answer["nextToken"]
+            pages.add(token)
+            asked["nextToken"] = token
 
     def _call(self, asked: Mapping[str, object]) -> Mapping[str, Any] | None:
         try:

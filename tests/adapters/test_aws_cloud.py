@@ -802,9 +802,18 @@ def test_events_without_what_is_needed_are_passed_over(logs: tuple[Answers, Clou
         {},
         an_event(1, 1, "whole"),
         {"timestamp": 5, "message": "no id"},
+        None,
     ]
     server.give("POST", "/", json.dumps({"events": events}))
     assert ("aws", "whole") in texts(read.past(10, now=at(30)))
+
+
+def test_log_pages_that_lead_round_in_a_circle_are_an_error(logs: tuple[Answers, CloudLogs]) -> None:
+    server, read = logs
+    for token in ("A", "B", "A"):
+        server.give("POST", "/", json.dumps({"events": [], "nextToken": token}))
+    with pytest.raises(PlatformError, match="cannot be read"):
+        list(read.past(10, now=at(30)))
 
 
 def test_arns_are_sent_as_they_are(client: AwsClient, server: Answers) -> None:
