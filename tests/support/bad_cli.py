@@ -35,6 +35,8 @@ _DRY = ("deploy", "teardown")
 _MEASURING = ("compare", "bench", "chaos", "logs")
 _ENDLESS = ("--watch", "--follow", "-f")
 _SPOILT = "--no-such-option"
+#: `chaos` starts a stack of its own once all is right: it is to fail at the last that it looks at.
+_NOBODY = ("--target", "nobody")
 #: 1 is not among them: that is a bug.
 EXIT_CODES = frozenset({0, *(kind.exit_code for kind in errors.ResvError.__subclasses__())})
 
@@ -81,6 +83,8 @@ def lines(draw: st.DrawFn) -> Line:
     argv += draw(st.lists(texts(), max_size=1))
     if name in _STARTING or set(argv) & set(_ENDLESS) or any(word.startswith("-f") for word in argv):
         argv.insert(1, _SPOILT)
+    if name == "chaos":
+        argv += _NOBODY
     if name in _DRY:
         argv.insert(1, "--dry-run")
     if draw(st.booleans()):
