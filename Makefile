@@ -10,9 +10,6 @@ CONFORMANCE := .tools/conformance/.installed
 # Drawn in by the tests of the HTML report, and by `make pictures`.
 BROWSERS := chromium chromium-browser google-chrome "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
 
-# Tests mostly wait: two files of them at a time, whatever the number of CPUs (each worker has a local stack).
-PARALLEL := --numprocesses 2 --dist loadfile
-
 .PHONY: demo test quick check bench soak pictures format lock licences setup tools browser clean
 
 demo: setup
@@ -21,11 +18,11 @@ demo: setup
 test: setup tools
 	$(NPM) cf-workflow test
 	$(NPM) aws-durable test
-	$(BIN)/pytest $(PARALLEL)
+	$(BIN)/pytest
 
 # What needs neither other tools nor the local stack.
 quick: setup
-	$(BIN)/pytest $(PARALLEL) -m "not bench and not soak and not stack and not sam and not moto and not policies and not browser"
+	$(BIN)/pytest -m "not bench and not soak and not stack and not sam and not moto and not policies and not browser"
 
 check: setup
 	$(BIN)/ruff format --check

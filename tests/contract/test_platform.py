@@ -16,7 +16,7 @@ from reservation_cli.crowd import follow_crowd
 from reservation_cli.domain.deployment import AwsDeployment, CloudflareDeployment, Deployment
 from reservation_cli.domain.reservation import Platform, ReservationRequest, Strategy, new_reservation_id
 from reservation_cli.domain.timeline import Timeline
-from reservation_cli.errors import ConflictError, NotFoundError
+from reservation_cli.errors import ConflictError, NotFoundError, TimedOutError
 from reservation_cli.follow import follow
 from reservation_cli.lanes import together
 from reservation_cli.local import stack
@@ -214,11 +214,22 @@ def test_a_crowd_is_followed_to_its_end(client: PlatformClient) -> None:
     assert {lane.outcome for lane in ended.values()} == {"expired"}
 
 
+def reserved(client: PlatformClient, request: ReservationRequest) -> Timeline:
+    """Asks again, for the same, when there was no answer in time: hundreds at once are much for two busy cores."""
+    deadline = datetime.now(UTC) + timedelta(seconds=120)
+    while True:
+        try:
+            return client.reserve(request)
+        except TimedOutError:
+            if datetime.now(UTC) > deadline:
+                raise
+
+
 def test_hundreds_at_once_get_one_seat_once(client: PlatformClient) -> None:
     seat = f"S{secrets.token_hex(4)}"
     # The engines behind the clouds' clients are the same, and histories are rationed there.
     many = 200 if client.target == "local" else 50
-    lanes = together([lambda: client.reserve(a_request(seat=seat)) for _ in range(many)])
+    lanes = together([lambda: reserved(client, a_request(seat=seat)) for _ in range(many)])
     assert [lane for lane in lanes if not isinstance(lane, Timeline)] == []
     outcomes = [client.reservation(lane.ref).status for lane in lanes if isinstance(lane, Timeline)]
     assert sorted(outcomes) == ["held", *["rejected"] * (many - 1)]
