@@ -155,7 +155,8 @@ class LocalGround:
     def keep_logs(self) -> Path:
         """Put the logs of the engines aside, so that they outlive the stack; where they are."""
         kept = self.settings.home.with_name(f"{self.settings.home.name}-logs")
-        shutil.copytree(self.settings.home / plan.LOGS, kept, dirs_exist_ok=True)
+        with suppress(OSError):  # as on a full disk: what the run has found is not lost with its logs
+            shutil.copytree(self.settings.home / plan.LOGS, kept, dirs_exist_ok=True)
         return kept
 
     def _running(self) -> Stack:

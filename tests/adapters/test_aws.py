@@ -14,11 +14,11 @@ from reservation_cli.domain.comparison import metrics
 from reservation_cli.domain.reservation import ReservationRequest, parse_time
 from reservation_cli.domain.timeline import Engine, Timeline
 from reservation_cli.errors import ConflictError, NotFoundError, PlatformError, ResvError, UsageError
-from reservation_cli.local.stack import Stack
 from reservation_cli.platforms.aws import AwsClient
 from reservation_cli.platforms.aws_history import timeline_from_history
 from reservation_cli.platforms.payloads import Lane
 from support.http_server import Answers, serving
+from support.stacks import a_stack
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "aws"
 LANE = Lane("local", "http://127.0.0.1:9014", Engine("engine", "1.4.0"), "AWS · local")
@@ -50,24 +50,6 @@ def client(server: Answers, tmp_path: Path) -> Iterator[AwsClient]:
     connected = AwsClient.local(a_stack(server.url, tmp_path))
     yield connected
     connected.close()
-
-
-def a_stack(url: str, folder: Path) -> Stack:
-    return Stack(
-        pid=1,
-        started_at=datetime.now(UTC),
-        cloudflare_url="",
-        workflow="",
-        aws_endpoint_url=url,
-        dynamodb_url="",
-        region="us-east-2",
-        account="000000000000",
-        function="reservation-workflow-dev",
-        qualifier="live",
-        seats_function="reservation-seats-dev",
-        engines={"aws": "engine 1.4.0"},
-        log_dir=folder,
-    )
 
 
 def a_history(server: Answers, name: str) -> None:

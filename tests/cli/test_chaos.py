@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from reservation_cli.chaos.bodies import Body
+from reservation_cli import settings
+from reservation_cli.chaos.bodies import Bodies, Body
 from reservation_cli.chaos.ground import FOLDER, Clients, Key, LocalGround, end_abandoned
 from reservation_cli.domain.chaos import HIT, MOMENTS, VICTIMS, Stored, Victim
 from reservation_cli.domain.reservation import Platform, ReservationStatus
@@ -228,6 +229,16 @@ def test_what_a_killed_run_left_behind_is_ended_and_a_living_ones_is_not(tmp_pat
     assert not left.exists()
     assert own.exists()
     end_abandoned(tmp_path / "new")
+
+
+def test_the_logs_of_a_broken_run_are_put_aside_and_none_are_no_reason_to_lose_it(tmp_path: Path) -> None:
+    ground = LocalGround(
+        settings.load({"RESV_HOME": str(tmp_path / "run-1")}), {}, print, Bodies(tmp_path / "host.log")
+    )
+    assert not ground.keep_logs().exists()
+    (tmp_path / "run-1" / "logs").mkdir(parents=True)
+    (tmp_path / "run-1" / "logs" / "aws.log").write_text("why")
+    assert (ground.keep_logs() / "aws.log").read_text() == "why"
 
 
 @pytest.mark.stack

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -12,12 +11,12 @@ import pytest
 
 from reservation_cli.domain.reservation import ReservationRequest
 from reservation_cli.domain.timeline import Engine
-from reservation_cli.local.stack import Stack
 from reservation_cli.platforms.aws import AwsClient
 from reservation_cli.platforms.cloudflare import CloudflareClient
 from reservation_cli.platforms.payloads import Lane
 from support.calls import call, server_errors
 from support.http_server import CUT, Answers, serving
+from support.stacks import a_stack
 
 REQUEST = ReservationRequest("r-1", "A1")
 CONFIRMED = {
@@ -65,22 +64,7 @@ def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connect]:
     made: list[AwsClient] = []
 
     def connect(url: str) -> AwsClient:
-        stack = Stack(
-            pid=1,
-            started_at=datetime.now(UTC),
-            cloudflare_url="",
-            workflow="",
-            aws_endpoint_url=url,
-            dynamodb_url="",
-            region="us-east-2",
-            account="000000000000",
-            function="reservation-workflow-dev",
-            qualifier="live",
-            seats_function="reservation-seats-dev",
-            engines={"aws": "engine 1.4.0"},
-            log_dir=tmp_path,
-        )
-        made.append(AwsClient.local(stack))
+        made.append(AwsClient.local(a_stack(url, tmp_path)))
         return made[-1]
 
     yield connect
